@@ -1,0 +1,91 @@
+# `make repro` and `make test` need Python 3.11 to 3.14, git and make; the rest they get.
+SHELL := bash
+.SHELLFLAGS := -e -u -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: setup repro test lint bench recipe store requirements sheet clean help
+
+VENV ?= .venv
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \
+	if "$$name" -c '$(SUPPORTED)' 2>/dev/null; then echo "$$name"; break; fi; done)
+PY := "$(abspath $(VENV))/bin/python"
+# Stages are run as `python -m stages.<name>`: by the python of the environment.
+DVC := PATH="$(abspath $(VENV))/bin:$$PATH" $(PY) -m dvc
+STORE_LIMIT_MB := 30
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Waiting OpenMP threads sleep: spinning ones cost 8 times the processor time on two
+# busy cores (21.5 s instead of 2.6 s for the same training, same bytes).
+export OMP_WAIT_POLICY := passive
+
+setup: $(VENV)/.runtime ## make the environment in .venv, from requirements.txt
+
+repro: $(VENV)/.runtime ## run the pipeline; only what changed runs again
+	@$(DVC) repro $(ARGS)
+
+test: $(VENV)/.dev ## run the tests (ARGS="-k ranking" runs some of them)
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## check style, types and spelling
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -m codespell_lib
+
+# The others print a picture, a baseline and a worked example: no times.
+TIMED = $(filter-out by_hand histogram sheet,$(basename $(notdir $(wildcard benchmarks/[!_]*.py))))
+bench: $(VENV)/.runtime ## time every hot path beside what others ship
+	@for name in $(TIMED); do echo "== $$name"; $(PY) -m "benchmarks.$$name"; done
+
+recipe: $(VENV)/.runtime ## list the recipes, or write params.yaml: NAME="iids msmt17"
+	@$(PY) -m recipes $(if $(FORCE),--force) $(NAME)
+
+sheet: $(VENV)/.runtime ## draw docs/synthetic.png: people by cameras
+	@$(PY) -m benchmarks.sheet
+
+store: $(VENV)/.runtime ## put the current run into .dvc-store, for git
+	@cmp -s params.yaml recipes/default.yaml || { echo "store: params.yaml is not the default: only the synthetic run may go into git: make recipe NAME=default" >&2; exit 1; }
+	@$(DVC) status -q || { echo "store: the pipeline is not up to date: make repro" >&2; exit 1; }
+	@rm -rf .dvc-store # and fill it anew: dvc gc would also empty the user's cache
+	@$(DVC) push -r embedded
+	@size=$$(du -sk .dvc-store | cut -f1); echo ".dvc-store: $$((size / 1024)) MB"; \
+	if ((size > $(STORE_LIMIT_MB) * 1024)); then \
+		echo "store: must be at most $(STORE_LIMIT_MB) MB: nothing was added to git" >&2; exit 1; fi
+	@git add --force .dvc-store
+
+COMPILE := $(PY) -m uv pip compile --quiet --universal --no-annotate \
+	--custom-compile-command "make requirements" $(ARGS)
+requirements: $(VENV)/.dev ## compile requirements*.txt from pyproject.toml (ARGS=--upgrade)
+	@$(COMPILE) pyproject.toml --output-file requirements.txt
+	@$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	@only=$$(grep -vxF -f requirements.txt requirements-dev.txt); \
+	{ sed -n 1,2p requirements.txt; echo "-c requirements.txt"; echo "$$only"; } > requirements-dev.txt
+
+clean: ## remove the environment and every tool's cache, no data and no result
+	@rm -rf "$(VENV)" .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+# One line for an unsupported Python, before anything is made: $(error) ends make here.
+RUNS = $(shell "$(PYTHON)" -c '$(1)' 2>/dev/null && echo yes)
+define CHECK_PYTHON
+$(if $(call RUNS,$(SUPPORTED)),,$(error crosscam needs Python 3.11 to 3.14, found \
+'$(PYTHON)': install one, or name it with make PYTHON=/path/to/python3))
+$(if $(call RUNS,import ensurepip),,$(error $(PYTHON) cannot make environments: \
+install its venv module (Debian and Ubuntu: apt install python3-venv)))
+endef
+
+# The stamps are written last: an installation that was cut off is taken up again.
+$(VENV)/.runtime: requirements.txt
+	$(CHECK_PYTHON)
+	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear "$(VENV)"
+	@echo "installing the exact environment into $(VENV): some minutes, about 6 GB with CUDA"
+	@$(PY) -m pip install --quiet --requirement requirements.txt
+	@touch "$@"
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@$(PY) -m pip install --quiet --requirement requirements-dev.txt
+	@touch "$@"

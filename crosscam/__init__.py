@@ -1,0 +1,1 @@
+"""Unsupervised person re-identification across cameras."""

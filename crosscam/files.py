@@ -1,0 +1,158 @@
+"""Atomic, byte-stable writing of the files that stages leave behind.
+
+Each function writes to a temporary file beside its target, syncs it and renames it:
+a kill at any moment leaves the earlier file or the new one, never half of one. The
+same values give the same bytes: keys are sorted, dates are fixed, floats rounded.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+import safetensors.numpy
+from numpy.typing import NDArray
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip member can carry
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary binary file that takes the place of `path` at the end.
+
+    If the block raises, the temporary file is removed and `path` is untouched. A kill
+    leaves the temporary file behind, named ``.<name>.<random>.tmp``. Missing parent
+    folders are made. The new file gets the rights of any new file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(".tmp", f".{path.name}.", path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)  # mkstemp gives 0600
+        Path(name).replace(path)
+    except BaseException:  # also a Ctrl-C: clean up, then go on raising
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, atomically."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+def write_json(path: Path, value: Any, digits: int = 6) -> None:
+    """Write JSON with sorted keys and floats rounded to `digits` decimals.
+
+    Parameters
+    ----------
+    path
+        The file to write or to replace.
+    value
+        Mappings, lists, tuples, arrays and scalars of Python or NumPy, in any
+        nesting. Keys become text.
+    digits
+        Decimals kept of every float; -0.0 is written as 0.0.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite: JSON has no such number.
+    """
+    text = json.dumps(_plain(value, digits, path.name), indent=2, sort_keys=True)
+    write_bytes(path, (text + "\n").encode())
+
+
+def _plain(value: Any, digits: int, where: str) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v, digits, f"{where}: {k}") for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, digits, where) for item in value]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{where}: must be finite to be written, got {value!r}")
+        return round(value, digits) + 0.0  # -0.0 and 0.0 are one number: one text
+    return value
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table without its row index, lines ended by a line feed alone."""
+    write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())
+
+
+def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays as an uncompressed ``.npz`` in order of their names.
+
+    `numpy.savez` stamps members with the current time; this does not.
+
+    Raises
+    ------
+    ValueError
+        If an array holds Python objects, which only pickle could store.
+    """
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name in sorted(arrays):
+            array = np.asarray(arrays[name], order="C")
+            info = zipfile.ZipInfo(f"{name}.npy", date_time=EPOCH)
+            with archive.open(info, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an ``.npz`` file; pickled objects are refused."""
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def write_safetensors(
+    path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
+) -> None:
+    """Write arrays and metadata in the safetensors format, each in a fixed order.
+
+    Parameters
+    ----------
+    path
+        The file to write or to replace.
+    tensors
+        Arrays of any shape and memory order, of the number types of the format.
+    metadata
+        Text values only, as the format asks.
+
+    Raises
+    ------
+    SafetensorError
+        If the format has no name for an array's type.
+
+    Notes
+    -----
+    The ``safetensors`` package writes the metadata in an order that changes from
+    process to process (0.8.0: four processes, four md5s), so it is added here. The
+    package also writes an array's memory as it lies: a transposed view would come
+    back as another matrix, so every array is put in C order first.
+    """
+    ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    data = safetensors.numpy.save(ordered)
+    start = 8 + int.from_bytes(data[:8], "little")
+    sorted_metadata = dict(sorted(metadata.items()))
+    header = {"__metadata__": sorted_metadata, **json.loads(data[8:start])}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the format aligns the data to 8 bytes
+    with replacing(path) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.write(memoryview(data)[start:])

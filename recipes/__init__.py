@@ -1,0 +1,1 @@
+"""Parameters of published systems and of datasets; the command that applies them."""

@@ -1,0 +1,36 @@
+"""What holds for every test: one thread, no network, the same examples every time."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# Before the first import of numpy or torch, which read it once. Sums over threads round
+# differently, and the pipeline's own tests start children that must agree with this.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+settings.register_profile(
+    "default", max_examples=30, deadline=None, derandomize=True, database=None
+)
+settings.register_profile("deep", max_examples=1000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Refuse to connect to anything but this machine's own sockets."""
+    connect = socket.socket.connect
+
+    def refuse(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX:
+            pytest.fail(f"a test tried to reach {address!r}: tests use no network")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", refuse)
+        yield

@@ -1,0 +1,288 @@
+"""crosscam.recipes and `make recipe`: checked results, kept comments, kept edits."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from crosscam.params import Count, ParamsError, Positive, Seed, parse_params
+from crosscam.recipes import (
+    applied_recipes,
+    apply_recipes,
+    description,
+    free_mappings,
+)
+from recipes import __main__ as command
+from tests.repository import ROOT, committed
+
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+
+BASE = """\
+# Every knob of the pipeline.
+seed: 0              # any integer
+
+# --- network ---
+model:
+  size: [256, 128]   # pixels
+  name: "resnet50"   # of timm
+  options: {drop: 1} # handed to timm
+  optim:
+    lr: 3.5e-4       # table 2
+
+intra:
+  rounds: 40         # times
+"""
+
+IIDS = "# IIDS on any dataset\nmodel: {optim: {lr: 1e-05}}\nintra:\n  rounds: 5 # few\n"
+
+
+@dataclass(frozen=True)
+class Optim:
+    lr: Positive
+
+
+@dataclass(frozen=True)
+class Model:
+    size: tuple[int, int]
+    name: str
+    options: dict[str, int]
+    optim: Optim
+
+
+@dataclass(frozen=True)
+class Intra:
+    rounds: Count
+
+
+@dataclass(frozen=True)
+class First:
+    seed: Seed
+    model: Model
+
+
+@dataclass(frozen=True)
+class Second:
+    model: Model
+    intra: Intra
+
+
+SCHEMAS = (First, Second)
+
+
+def comments(text: str) -> list[str]:
+    return re.findall(r"#.*", text)
+
+
+def test_a_recipe_changes_its_values_and_nothing_else() -> None:
+    text = apply_recipes(BASE, {"iids": IIDS}, SCHEMAS)
+    expected = BASE.replace("3.5e-4", "1e-05 ").replace("40 ", "5  ")
+    assert text == f'# Written by: make recipe NAME="iids"\n{expected}'
+
+
+def test_no_recipe_is_the_base_byte_for_byte() -> None:
+    assert apply_recipes(BASE, {}, SCHEMAS) == BASE
+
+
+def test_later_recipes_win() -> None:
+    recipes = {"a": "seed: 1\nintra: {rounds: 1}", "b": "intra: {rounds: 2}"}
+    text = apply_recipes(BASE, recipes, SCHEMAS)
+    assert parse_params(text, First, "p").seed == 1
+    assert parse_params(text, Second, "p").intra.rounds == 2
+    assert applied_recipes(text) == ["a", "b"]
+
+
+def test_lists_and_free_mappings_are_replaced_as_a_whole() -> None:
+    recipe = "model: {size: [64, 32], options: {depth: 3}}"
+    model = parse_params(apply_recipes(BASE, {"r": recipe}, SCHEMAS), First, "p").model
+    assert model.size == (64, 32)
+    assert model.options == {"depth": 3}
+    empty = apply_recipes(BASE, {"r": "model: {options: {}}"}, SCHEMAS)
+    assert parse_params(empty, First, "p").model.options == {}
+    assert comments(empty)[1:] == comments(BASE)
+
+
+def test_free_mappings_are_found_at_any_depth() -> None:
+    assert free_mappings(First) == {"model.options"}
+    assert free_mappings(Intra) == set()
+
+
+def test_every_fault_at_once_and_once() -> None:
+    recipes = {
+        "a": "models: {}\nmodel: {size: [1], optim: {lr: -1}}",
+        "b": "intra: {round: 3, rounds: many}",
+        "c": "- list",
+        "d": "x: [",
+    }
+    with pytest.raises(ParamsError) as caught:
+        apply_recipes(BASE, recipes, SCHEMAS)
+    found = str(caught.value).splitlines()
+    assert "a: models: unknown section, did you mean 'model'?" in found
+    assert "c: expected a mapping of sections, got ['list']" in found
+    assert any(line.startswith("d: is not valid YAML: ") for line in found)
+    for fault in (
+        "model.size: expected 2 values, got [1]",
+        "model.optim.lr: must be above 0, got -1.0",
+        "intra.round: unknown key, did you mean 'rounds'?",
+        "intra.rounds: expected int, got 'many'",
+    ):
+        assert found.count(f"a b c d: {fault}") == 1
+
+
+@pytest.mark.parametrize(
+    ("recipe", "fault"),
+    [
+        ("zeal: 1", "unknown section: known are"),
+        ("intra: 3", "intra: expected a mapping, got 3"),
+        ("seed: {a: 1}", "seed: expected int, got"),
+    ],
+)
+def test_a_bad_recipe(recipe: str, fault: str) -> None:
+    with pytest.raises(ParamsError, match=fault):
+        apply_recipes(BASE, {"r": recipe}, SCHEMAS)
+
+
+def test_an_empty_recipe_leaves_the_base_below_the_mark() -> None:
+    text = apply_recipes(BASE, {"r": "# nothing\n"}, SCHEMAS)
+    assert text == f'# Written by: make recipe NAME="r"\n{BASE}'
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_random_recipes_keep_comments_and_give_their_values(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rounds = int(rng.integers(1, 10**6))
+    # Numbers as people write them: of 16 digits ruamel may lose the last.
+    lr = float(f"{10 ** rng.uniform(-8, 3):.6g}")
+    recipe = f"model:\n  optim:\n    lr: {lr!r}\nintra: {{rounds: {rounds}}}\n"
+    text = apply_recipes(BASE, {"r": recipe}, SCHEMAS)
+    assert parse_params(text, Second, "p").model.optim.lr == lr
+    assert parse_params(text, Second, "p").intra.rounds == rounds
+    assert comments(text)[1:] == comments(BASE)
+
+
+def test_description_is_the_first_comment() -> None:
+    assert description(IIDS) == "IIDS on any dataset"
+    assert description("") == ""
+
+
+def test_a_file_that_no_recipe_wrote_names_none() -> None:
+    assert applied_recipes(BASE) == []
+    assert applied_recipes("") == []
+
+
+# The command
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a base, two recipes and the base as params.yaml."""
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/default.yaml").write_text(BASE)
+    (tmp_path / "recipes/iids.yaml").write_text(IIDS)
+    (tmp_path / "recipes/market1501.yaml").write_text("# Its size\nseed: 9\n")
+    (tmp_path / "params.yaml").write_text(BASE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "schemas", lambda: list(SCHEMAS))
+    return tmp_path
+
+
+def test_the_command_lists_recipes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.main([])
+    assert capsys.readouterr().out == (
+        "default     Every knob of the pipeline.\n"
+        "iids        IIDS on any dataset\n"
+        "market1501  Its size\n"
+    )
+    assert (folder / "params.yaml").read_text() == BASE
+
+
+def test_the_command_goes_from_recipe_to_recipe_and_back(folder: Path) -> None:
+    path = folder / "params.yaml"
+    command.main(["iids", "market1501"])
+    assert 'NAME="iids market1501"' in path.read_text()
+    assert "seed: 9  " in path.read_text()
+    command.main(["market1501"])
+    command.main(["default"])
+    assert path.read_text() == BASE
+    path.unlink()
+    command.main(["default"])
+    assert path.read_text() == BASE
+
+
+@pytest.mark.parametrize("start", [[], ["iids"]])
+def test_the_command_keeps_edits_unless_forced(folder: Path, start: list[str]) -> None:
+    path = folder / "params.yaml"
+    if start:
+        command.main(start)
+    path.write_text(path.read_text().replace("256", "255"))
+    edited = path.read_text()
+    with pytest.raises(SystemExit, match=r"params\.yaml: has edits .* FORCE=1"):
+        command.main(["market1501"])
+    assert path.read_text() == edited
+    command.main(["market1501", "--force"])
+    assert "256" in path.read_text()
+
+
+def test_the_command_keeps_what_a_changed_recipe_wrote(folder: Path) -> None:
+    command.main(["iids"])
+    (folder / "recipes/iids.yaml").write_text("# broken\nintra: {rounds: 0}\n")
+    with pytest.raises(SystemExit, match="FORCE=1"):
+        command.main(["default"])
+
+
+def test_the_command_names_what_it_does_not_know(folder: Path) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(["iid", "zeal"])
+    assert str(caught.value) == (
+        "recipes: there is no recipe 'iid', did you mean 'iids'?\n"
+        "recipes: there is no recipe 'zeal', "
+        "known are ['default', 'iids', 'market1501']"
+    )
+    assert (folder / "params.yaml").read_text() == BASE
+
+
+def test_the_command_refuses_a_bad_recipe(folder: Path) -> None:
+    (folder / "recipes/iids.yaml").write_text("# bad\nintra: {rounds: 0}\n")
+    with pytest.raises(SystemExit, match=r"iids: intra\.rounds: must be at least 1"):
+        command.main(["iids"])
+    assert (folder / "params.yaml").read_text() == BASE
+
+
+# The recipes of this repository
+
+
+def test_the_default_recipe_is_the_committed_params_yaml() -> None:
+    """As committed: who has applied a recipe or edited a value may still run tests."""
+    assert committed("recipes/default.yaml") == committed("params.yaml")
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_is_described_checked_and_loses_no_comment(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    found = {path.stem: path.read_text("utf-8") for path in RECIPES}
+    assert found[path.stem].startswith("# ")
+    text = command.build(found, [path.stem])
+    base = comments(found["default"])
+    assert comments(text)[path.stem != "default" :] == base
+    changes, result = (
+        YAML(typ="safe", pure=True).load(t) for t in (found[path.stem], text)
+    )
+    assert leaves(changes, "").items() <= leaves(result, "").items()
+
+
+def leaves(tree: object, where: str) -> dict[str, object]:
+    if not isinstance(tree, dict):
+        return {where: tree}
+    return {
+        k: v for key in tree for k, v in leaves(tree[key], f"{where}.{key}").items()
+    }

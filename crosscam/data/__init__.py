@@ -1,0 +1,1 @@
+"""Archives, dataset layouts, packed images, decoding, augmentation, samplers."""

@@ -1,0 +1,180 @@
+"""Read a dataset's zip without trusting it; nothing is extracted by member name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import NamedTuple
+
+from crosscam.data.faults import DataError
+
+# Bounds on what one archive may ask of the machine, far above any person dataset.
+MAX_TOTAL_BYTES = 50 * 10**9  # MSMT17, the largest in use, unpacks to about 2.5 GB
+MAX_IMAGE_BYTES = 32 * 2**20  # an image is held in memory whole; Market's have 4 kB
+MAX_RATIO = 100  # deflate shrinks Market's JPEGs 1.2 times at most; a bomb, up to 1032
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 0x1  # bit of a member's flags
+_OPEN_ERRORS = (
+    zipfile.BadZipFile,
+    NotImplementedError,  # a zip version that Python does not read
+    ValueError,  # member names that are not in the encoding they claim
+    struct.error,
+    OSError,
+)
+_READ_ERRORS = (*_OPEN_ERRORS, zlib.error, EOFError)
+
+
+class Digests(NamedTuple):
+    """Hexadecimal digests of a file: sha256 identifies it, md5 is what others list."""
+
+    sha256: str
+    md5: str
+
+
+def digests(path: Path) -> Digests:
+    """Return the digests of the file at `path`, read in one pass."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            sha256.update(chunk)
+            md5.update(chunk)
+    return Digests(sha256.hexdigest(), md5.hexdigest())
+
+
+class Archive:
+    """A zip whose members are checked when it is opened and read by name.
+
+    Parameters
+    ----------
+    path
+        The zip file.
+
+    Attributes
+    ----------
+    names
+        Paths of the members that are files and stay inside the archive's folder, in
+        the archive's order, each once, with ``/`` between the parts.
+    faults
+        Per faulty member, what is wrong with it: a path that leaves the folder, a name
+        that occurs twice, a link or device, encryption, a compression method other
+        than none or deflate. An archive with faults must not be used.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, if it is not a whole zip, or if it would unpack to
+        more than `MAX_TOTAL_BYTES`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._zip = _open(path)
+        members = self._zip.infolist()
+        self._files = {_path(info): info for info in members if not _is_folder(info)}
+        self.faults = _member_faults(members)
+        self.names = tuple(name for name in self._files if not _leaves(name))
+        total = sum(info.file_size for info in members)
+        if total > MAX_TOTAL_BYTES:
+            self._zip.close()
+            raise DataError(
+                f"{path}: would unpack to {total:,} bytes, the limit is"
+                f" {MAX_TOTAL_BYTES:,}: this is not a dataset of person images"
+            )
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._zip.close()
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of member `name`, one of `names`, checked by their CRC.
+
+        Raises
+        ------
+        DataError
+            If the member has a fault, is larger than `MAX_IMAGE_BYTES`, is compressed
+            more than `MAX_RATIO` times, or is damaged.
+        """
+        if name in self.faults:
+            raise DataError(self.faults[name])
+        member = self._files[name]
+        if member.file_size > MAX_IMAGE_BYTES:
+            raise DataError(
+                f"{name!r}: too large for a person image, got {member.file_size:,}"
+                f" bytes: at most {MAX_IMAGE_BYTES:,} are read"
+            )
+        if member.file_size > MAX_RATIO * member.compress_size:
+            raise DataError(
+                f"{name!r}: unpacks {member.compress_size:,} bytes to"
+                f" {member.file_size:,}, more than {MAX_RATIO} times as many: no image"
+                " shrinks like that, do not trust the archive"
+            )
+        try:
+            return self._zip.read(member)
+        except _READ_ERRORS as error:
+            raise DataError(
+                f"{name!r}: damaged in the archive, got {error}: get the archive again"
+            ) from error
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path}: no such file: put the dataset's zip there or name another one"
+            " under 'archive' in params.yaml (see docs/datasets.md)"
+        ) from error
+    except _OPEN_ERRORS as error:
+        raise DataError(
+            f"{path}: not a zip file, or not all of it, got {error}: get it again"
+        ) from error
+
+
+def _member_faults(members: list[zipfile.ZipInfo]) -> dict[str, str]:
+    times = Counter(_path(info) for info in members if not _is_folder(info))
+    faults = {}
+    for info in members:
+        name = _path(info)
+        kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where no Unix wrote the zip
+        if _leaves(name):
+            faults[name] = "path leads outside the archive: do not trust the archive"
+        elif times[name] > 1:
+            faults[name] = f"occurs {times[name]} times: keep one of them"
+        elif kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
+            faults[name] = "is a link or a device: put the file itself in its place"
+        elif info.flag_bits & _ENCRYPTED:
+            faults[name] = "is encrypted: unpack with its password and zip it again"
+        elif info.compress_type not in _METHODS:
+            faults[name] = (
+                "is compressed by a method other than deflate, got method"
+                f" {info.compress_type}: zip the folder again"
+            )
+    return {name: f"{name!r}: {fault}" for name, fault in faults.items()}
+
+
+def _path(member: zipfile.ZipInfo) -> str:
+    """Return a member's path as others write it: no ``./``, ``//`` or backslashes."""
+    return str(PurePosixPath(member.filename.replace("\\", "/")))
+
+
+def _is_folder(member: zipfile.ZipInfo) -> bool:
+    return member.filename.endswith(("/", "\\"))
+
+
+def _leaves(name: str) -> bool:
+    drive = re.match("[A-Za-z]:", name)
+    return name.startswith("/") or drive is not None or ".." in name.split("/")

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crosscam.data.faults import DataError
+from crosscam.data.packed import PackedImages, read_index
+from crosscam.files import write_csv
+from tests.zips import jpeg, market_members, pack
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_packing_round_trip(
+    tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    names = rng.permutation(list(market_members())).tolist()
+    members = {name: jpeg(int(rng.integers(30))) for name in names}
+    folder = tmp_path_factory.mktemp("packed")
+    table = pack(folder, members)
+    pd.testing.assert_frame_equal(read_index(folder / "index.csv"), table)
+    assert sorted(table["member"]) == sorted(members)
+    keys = table[["offset", "subset", "camid", "member"]].apply(tuple, axis=1).tolist()
+    assert keys == sorted(keys)
+    images = PackedImages(folder / "images.bin")
+    for row in table.itertuples():
+        assert images.blob(row.offset, row.size) == members[row.member]
+    assert len(images) == sum(map(len, {*members.values()}))
+
+
+def test_index_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"index\.csv: not an index of images, got .*: run the"
+    ):
+        read_index(tmp_path / "index.csv")
+
+
+@pytest.mark.parametrize("text", ["", "pid,camid\n1,2\n"])
+def test_index_must_have_its_columns(tmp_path: Path, text: str) -> None:
+    (tmp_path / "index.csv").write_text(text)
+    with pytest.raises(DataError, match="run the stage unzip"):
+        read_index(tmp_path / "index.csv")
+
+
+def test_index_must_hold_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "index.csv"
+    table = pack(tmp_path, market_members()).astype({"pid": str})
+    table.loc[3, "pid"] = "x"
+    write_csv(path, table)
+    with pytest.raises(DataError, match="not an index of images"):
+        read_index(path)
+
+
+@pytest.mark.parametrize("data", [None, b""])
+def test_packed_images_must_be_there(tmp_path: Path, data: bytes | None) -> None:
+    if data is not None:
+        (tmp_path / "images.bin").write_bytes(data)
+    with pytest.raises(DataError, match=r"images\.bin: no packed images, got "):
+        PackedImages(tmp_path / "images.bin")
+
+
+@pytest.mark.parametrize(("offset", "size"), [(-1, 2), (0, 0), (0, 11), (10, 1)])
+def test_image_must_lie_in_the_file(tmp_path: Path, offset: int, size: int) -> None:
+    (tmp_path / "images.bin").write_bytes(bytes(range(10)))
+    images = PackedImages(tmp_path / "images.bin")
+    assert images.blob(8, 2) == b"\x08\x09"
+    with pytest.raises(DataError, match=f"has 10 bytes, got an image of {size} bytes"):
+        images.blob(offset, size)

@@ -1,0 +1,1 @@
+"""Distances, k-reciprocal Jaccard, score similarity, pseudo labels."""

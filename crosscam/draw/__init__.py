@@ -1,0 +1,1 @@
+"""Curves, ranked lists and embeddings as pictures."""

@@ -1,0 +1,1 @@
+"""CMC, average precision, inverse negative penalty, camera pairs."""

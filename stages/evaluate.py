@@ -1,0 +1,78 @@
+"""Rank the gallery for every query, score the ranking, and draw what it looks like.
+
+Reads   data/features.npz, data/split/{train,query,gallery,truth}.csv,
+        data/packed/images.bin, data/pseudo/{intra,inter}.npz
+Writes  metrics/evaluate.json, plots/{cmc,camera_pairs,pseudo_labels}.json,
+        plots/{ranked,embedding}.png
+Params  evaluate
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from crosscam.data.faults import DataError
+from crosscam.data.packed import PackedImages
+from crosscam.draw.embedding import draw_embedding
+from crosscam.draw.ranked import RankedList, Tile, draw_ranked
+from crosscam.files import read_npz, write_bytes, write_json
+from crosscam.params import ParamsError, read_params
+from crosscam.rank.diagnosis import pseudo_label_quality
+from crosscam.rank.evaluation import EvaluateParams, evaluate
+from crosscam.rank.feature_set import RankingError, feature_set, some_of_both
+
+
+@dataclass(frozen=True)
+class Params:
+    """What this stage reads of params.yaml."""
+
+    evaluate: EvaluateParams
+
+
+def main() -> None:
+    """Run the stage."""
+    p = read_params(Path("params.yaml"), Params).evaluate
+    names = ("train", "truth", "query", "gallery")
+    tables = {name: pd.read_csv(f"data/split/{name}.csv") for name in names}
+    arrays = read_npz(Path("data/features.npz"))
+    query = feature_set(arrays["query"], tables["query"])
+    gallery = feature_set(arrays["gallery"], tables["gallery"])
+    result = evaluate(query, gallery, p)
+
+    truth = tables["train"].join(tables["truth"])
+    intra = read_npz(Path("data/pseudo/intra.npz"))
+    inter = read_npz(Path("data/pseudo/inter.npz"))
+    quality = pseudo_label_quality(intra, inter, truth)
+
+    packed = PackedImages(Path("data/packed/images.bin"))
+    lists = []
+    for found in result.shortlists:
+        nearest = tables["gallery"].iloc[found.gallery]
+        rows = pd.concat([tables["query"].iloc[[found.query]], nearest])
+        blobs = map(packed.blob, rows["offset"], rows["size"])
+        tiles = list(map(Tile, blobs, rows["camid"]))
+        lists.append(RankedList(tiles, found.ap, found.distances, found.is_match))
+    ranked = draw_ranked(lists)
+
+    shown = some_of_both(query, gallery, arrays["shown_query"], arrays["shown_gallery"])
+    untrained = [arrays["untrained_query"], arrays["untrained_gallery"]]
+    maps = {"untrained": np.concatenate(untrained), "trained": shown.features}
+    embedding = draw_embedding(maps, shown.pids, shown.camids, p.seed)
+
+    write_json(Path("metrics/evaluate.json"), result.metrics)
+    write_json(Path("plots/cmc.json"), result.cmc)
+    write_json(Path("plots/camera_pairs.json"), result.camera_pairs)
+    write_json(Path("plots/pseudo_labels.json"), quality)
+    write_bytes(Path("plots/ranked.png"), ranked)
+    write_bytes(Path("plots/embedding.png"), embedding)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ParamsError, DataError, RankingError) as error:
+        raise SystemExit(str(error)) from None

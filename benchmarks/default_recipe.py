@@ -1,0 +1,189 @@
+"""The default recipe over dataset seeds and training seeds, stage by stage.
+
+Run ``python -m benchmarks.default_recipe``: writes results/default_recipe.json here
+and puts its table into README.md. Each run is what `dvc repro` does, with other seeds,
+and one more: training with the true identities, with as many images as both stages see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from benchmarks.histogram import row_of
+from crosscam.data.packed import PackedImages
+from crosscam.files import write_bytes, write_json
+from crosscam.model.checkpoint import initial_network, save_checkpoint
+from crosscam.params import read_params
+from crosscam.synthetic.plan import World
+from crosscam.train.features import raw_features
+from crosscam.train.inter import train_on
+from crosscam.train.rounds import Position, Setting, training_set
+from stages import evaluate, extract, inter, intra, split, synthesize, unzip
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks/results/default_recipe.json"
+README = ROOT / "README.md"
+ROWS = {
+    "histogram": "colour histogram, colours normalised per camera",
+    "untrained": "untrained network",
+    "intra": "after the intra-camera stage",
+    "inter": "**after the inter-camera stage**",
+    "supervised": "*trained with the true identities*",
+}
+Scores = dict[str, dict[str, float]]
+
+
+def main() -> None:
+    """Run all seeds, or only write the table of the results there are."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset-seeds", type=int, nargs="+", default=[10, 11])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[10, 11, 12])
+    parser.add_argument("--table-only", action="store_true")
+    arguments = parser.parse_args()
+    if not arguments.table_only:
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        runs = [
+            {"dataset_seed": dataset_seed, "seed": seed, **scores}
+            for dataset_seed in arguments.dataset_seeds
+            for seed, scores in runs_on(dataset_seed, arguments.seeds)
+        ]
+        write_json(RESULTS, runs)
+    text = with_table(README.read_text(), json.loads(RESULTS.read_text()))
+    write_bytes(README, text.encode())
+
+
+def runs_on(dataset_seed: int, seeds: list[int]) -> Iterator[tuple[int, Scores]]:
+    """Yield the scores of each training seed on one dataset."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for marker in ("models/none", "models/weights/none"):
+            write_bytes(Path(marker), b"")
+        set_params(synthesize={"seed": dataset_seed})
+        for stage in (synthesize, unzip, split):
+            stage.main()
+        world = read_params(Path("params.yaml"), synthesize.Params).synthesize
+        histogram = histogram_scores(world)
+        for seed in seeds:
+            set_params(synthesize={"seed": dataset_seed}, seed=seed)
+            yield seed, {"histogram": histogram, **scores_of_stages()}
+            print(f"dataset {dataset_seed} seed {seed} done", flush=True)
+
+
+def set_params(**changes: Any) -> None:
+    """Write params.yaml with some keys of the default changed."""
+    yaml = YAML()
+    tree = yaml.load(ROOT / "recipes/default.yaml")
+    for key, value in changes.items():
+        if isinstance(value, dict):
+            tree[key].update(value)
+        else:
+            tree[key] = value
+    yaml.dump(tree, Path("params.yaml"))
+
+
+def histogram_scores(world: World) -> dict[str, float]:
+    """Return the better of the two histograms: with normalised colours."""
+    _, _, mAP, rank1, _ = row_of(world)
+    return {"mAP": mAP, "rank1": rank1}
+
+
+def scores_of_stages() -> Scores:
+    """Train, and return the scores before, between and after the stages."""
+    intra.main()
+    inter.main()
+    supervised()
+    names = {
+        "untrained": "none",
+        "intra": "intra.safetensors",
+        "inter": "inter.safetensors",
+        "supervised": "supervised.safetensors",
+    }
+    return {name: scores_of(checkpoint) for name, checkpoint in names.items()}
+
+
+def scores_of(checkpoint: str) -> dict[str, float]:
+    """Evaluate a checkpoint as the stages extract and evaluate do."""
+    yaml = YAML()
+    tree = yaml.load(Path("params.yaml"))
+    tree["extract"]["checkpoint"] = checkpoint
+    yaml.dump(tree, Path("params.yaml"))
+    extract.main()
+    evaluate.main()
+    metrics = json.loads(Path("metrics/evaluate.json").read_text())
+    return {key: metrics[key] for key in ("mAP", "rank1")}
+
+
+def supervised() -> None:
+    """Train on the true identities for as many images as both stages saw."""
+    p = read_params(Path("params.yaml"), intra.Params)
+    q = read_params(Path("params.yaml"), inter.Params).inter
+    network = initial_network(p.model, p.seed, p.weights, Path("models/weights"))
+    table = pd.read_csv("data/split/train.csv")
+    packed = PackedImages(Path("data/packed/images.bin"))
+    images = training_set(packed, table, p.model, p.compute)
+    setting = Setting(p.seed, p.augment, p.optim, p.head, p.compute)
+    pids = pd.read_csv("data/split/truth.csv")["pid"].to_numpy()
+    labels = np.unique(pids, return_inverse=True)[1].astype(np.int32)
+    raw = raw_features(network, images.pixels, p.compute.batch_size)
+    # identity_batches leaves some images out of an epoch, so epochs are counted at
+    # their full size: the supervised run sees a few images fewer, never more.
+    params = dataclasses.replace(q, epochs=round(images_seen() / len(labels)))
+    position = Position("supervised", 0, 1, stream=9)
+    train_on(network, raw, labels, images, params, setting, position)
+    save_checkpoint(Path("models/supervised.safetensors"), network, {})
+
+
+def images_seen() -> int:
+    """Return how many images both stages trained on, from their histories."""
+    histories = [
+        json.loads(Path(f"plots/{s}.json").read_text()) for s in ("intra", "inter")
+    ]
+    return sum(record["num_images"] for history in histories for record in history)
+
+
+def with_table(text: str, runs: list[dict[str, Any]]) -> str:
+    """Return the README with the table of these runs between its marks."""
+    start, end = "<!-- results -->\n", "<!-- /results -->"
+    before, rest = text.split(start)
+    after = rest.split(end)[1]
+    return before + start + table(runs) + end + after
+
+
+def table(runs: list[dict[str, Any]]) -> str:
+    """Return mean ± standard deviation over all runs, in percent, as Markdown."""
+    lines = ["| | mAP | rank-1 |", "|---|--:|--:|"]
+    for key, label in ROWS.items():
+        cells = []
+        for metric in ("mAP", "rank1"):
+            values = [100 * run[key][metric] for run in runs]
+            cells.append(
+                f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
+            )
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    dataset_seeds = sorted({run["dataset_seed"] for run in runs})
+    seeds = sorted({run["seed"] for run in runs})
+    lines.append("")
+    lines.append(
+        f"Percent, mean ± standard deviation over {len(runs)} runs: dataset seeds "
+        f"{', '.join(map(str, dataset_seeds))} × training seeds "
+        f"{', '.join(map(str, seeds))}, none of which the recipe was chosen on."
+    )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    main()

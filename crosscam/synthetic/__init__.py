@@ -1,0 +1,1 @@
+"""The synthetic world: people, cameras, scenes and their renderer."""

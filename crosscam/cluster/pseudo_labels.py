@@ -1,0 +1,91 @@
+"""Distances to pseudo labels, by average linkage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import AgglomerativeClustering
+
+from crosscam.cluster.distances import Distances, distance_at
+from crosscam.params import Count, Fraction
+
+OUTLIER = -1
+PseudoLabels = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class CutParams:
+    """Where the dendrogram is cut, and which clusters are kept.
+
+    Parameters
+    ----------
+    by
+        ``count``: into `num_clusters`; ``quantile``: at the distance below which
+        `quantile` of all pairs lie; clusters at just that distance stay apart.
+    num_clusters
+        At most; never more than half the images, so that a small camera keeps pairs.
+    quantile
+        Fraction of the pairs.
+    min_size
+        Smaller clusters become outliers: 1 keeps all (IICS), 2 drops those of a single
+        image (IIDS).
+    """
+
+    by: Literal["count", "quantile"]
+    num_clusters: Count
+    quantile: Fraction
+    min_size: Count
+
+
+def pseudo_labels(distances: Distances, params: CutParams) -> PseudoLabels:
+    """Return the cluster of each image.
+
+    Parameters
+    ----------
+    distances
+        (num_images, num_images), symmetric.
+    params
+        Where to cut.
+
+    Returns
+    -------
+    ndarray
+        (num_images,), numbered from 0 in order of first appearance, or `OUTLIER`.
+
+    References
+    ----------
+    Average linkage, a fixed count: IICS (CVPR 2021); the distance quantile: the same
+    authors' code and IIDS (TPAMI 2022).
+    """
+    num = len(distances)
+    if num < 2:
+        clusters = np.zeros(num, np.int64)
+    elif params.by == "count":
+        most = max(num // 2, 1)
+        clusters = _cut(distances, n_clusters=min(params.num_clusters, most))
+    else:
+        limit = distance_at(distances, params.quantile)
+        clusters = _cut(distances, n_clusters=None, distance_threshold=limit)
+    return _numbered(clusters, params.min_size)
+
+
+def _cut(distances: Distances, **where: float | None) -> NDArray[np.int64]:
+    model = AgglomerativeClustering(metric="precomputed", linkage="average", **where)
+    labels: NDArray[np.int64] = model.fit_predict(distances)
+    return labels
+
+
+def _numbered(clusters: NDArray[np.int64], min_size: int) -> PseudoLabels:
+    """Drop small clusters and number the others by first appearance."""
+    result = np.full(len(clusters), OUTLIER, np.int32)
+    names, first, inverse, sizes = np.unique(
+        clusters, return_index=True, return_inverse=True, return_counts=True
+    )
+    kept = np.flatnonzero(sizes >= min_size)
+    numbers = np.full(len(names), OUTLIER, np.int32)
+    numbers[kept[np.argsort(first[kept])]] = np.arange(len(kept))
+    result[:] = numbers[inverse]
+    return result

@@ -1,0 +1,1 @@
+"""Backbones, pooling, neck, heads and checkpoints."""

@@ -1,0 +1,1 @@
+"""Losses, the intra round, the inter round, seeding and devices."""

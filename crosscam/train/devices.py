@@ -1,0 +1,102 @@
+"""Device, threads and random generators."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from crosscam.params import Count, ParamsError, Positive
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ComputeParams:
+    """Where and how fast to compute; none of it belongs to the method.
+
+    Parameters
+    ----------
+    device
+        ``auto`` takes a GPU where there is one.
+    threads
+        Of the CPU. Results are the same run after run with the same number, and
+        differ in the last digits between numbers.
+    image_cache_gb
+        Larger sets of decoded images are mapped from a temporary file (10^9 bytes).
+    batch_size
+        Images in a pass of feature extraction.
+    """
+
+    device: Literal["auto", "cpu", "cuda"]
+    threads: Count
+    image_cache_gb: Positive
+    batch_size: Count
+
+
+def start_device(params: ComputeParams) -> torch.device:
+    """Set threads and deterministic algorithms, and return the device.
+
+    Raises
+    ------
+    ParamsError
+        If a GPU is asked for and there is none.
+    """
+    torch.set_num_threads(params.threads)
+    torch.use_deterministic_algorithms(True)
+    # Without it, matrix products on a GPU raise under deterministic algorithms.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    if params.device == "cuda" and not torch.cuda.is_available():
+        raise ParamsError(
+            "compute.device: torch finds no GPU, got 'cuda': set it to auto or cpu"
+        )
+    name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name if params.device == "auto" else params.device)
+    log.info(
+        "python %s, torch %s, numpy %s, device %s, %d threads",
+        platform.python_version(),
+        torch.__version__,
+        np.__version__,
+        device,
+        params.threads,
+    )
+    return device
+
+
+@dataclass(frozen=True)
+class Randomness:
+    """The generators of one epoch (or phase), derived from where it stands.
+
+    Deriving them from (seed, position) instead of carrying their state on means that
+    an epoch's draws do not depend on what ran before it.
+    """
+
+    numpy: np.random.Generator
+    torch: torch.Generator
+
+
+def randomness(seed: int, *position: int) -> Randomness:
+    """Return generators for `position`, and seed torch's global ones likewise.
+
+    The global generators are what dropout, drop path and layers' initial weights draw
+    from.
+
+    Parameters
+    ----------
+    seed
+        Of the run.
+    position
+        Up to three numbers in [0, 2^32) that say where in the run this is; different
+        positions give independent streams, but for zeros at the end: (1,) is (1, 0).
+    """
+    children = np.random.SeedSequence((seed, *position)).spawn(3)
+    states = [int(child.generate_state(1, np.uint64)[0] >> 1) for child in children[:2]]
+    torch.manual_seed(states[0])
+    own = torch.Generator().manual_seed(states[1])
+    return Randomness(np.random.default_rng(children[2]), own)

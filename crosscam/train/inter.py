@@ -1,0 +1,225 @@
+"""The inter-camera round: cluster all images together, train one head over all.
+
+References
+----------
+Xuan, Zhang: Intra-inter camera similarity for unsupervised person re-identification,
+CVPR 2021, sections 3.3 and 3.4.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from crosscam.cluster.cameras import inter_pseudo_labels
+from crosscam.cluster.jaccard import RerankParams
+from crosscam.cluster.pseudo_labels import CutParams, PseudoLabels
+from crosscam.cluster.scores import mixing_weight
+from crosscam.data.samplers import Rows, identity_batches
+from crosscam.model.heads import Head
+from crosscam.model.network import Network
+from crosscam.params import Count, Fraction, NonNegative, Positive, Within
+from crosscam.train.devices import randomness
+from crosscam.train.features import raw_features, score_vectors, unit_features
+from crosscam.train.losses import batch_hard_triplet
+from crosscam.train.optimise import Phase, TrainingError
+from crosscam.train.rounds import (
+    Position,
+    Round,
+    Setting,
+    TrainingSet,
+    augmented,
+    new_head,
+    train_epochs,
+)
+
+log = logging.getLogger(__name__)
+
+ALL_CAMERAS = -1  # key of the one head over all cameras
+
+
+@dataclass(frozen=True)
+class MixParams:
+    """Share of the score similarity: ``weight · (1 - t / T)^power`` in round t of T."""
+
+    weight: NonNegative
+    power: NonNegative
+
+
+@dataclass(frozen=True)
+class TripletParams:
+    """The batch-hard triplet loss beside the cross entropy; weight 0 leaves it out."""
+
+    weight: NonNegative
+    margin: NonNegative
+
+
+@dataclass(frozen=True)
+class InterParams:
+    """The inter-camera phase.
+
+    Parameters
+    ----------
+    rounds
+        T, of clustering and training.
+    epochs
+        Passes over the images in each round.
+    intra_epochs
+        Of another intra-camera phase before each round but the first; 0 leaves it out.
+    lr
+        Learning rate of the head in the first round.
+    lr_decay
+        Its factor from a round to the next, and that of the intra-camera phases in
+        between; 1 as published.
+    num_pids_per_batch, num_instances
+        P pseudo identities of K images each.
+    rerank, clusters, mix, triplet
+        Of the distances, the clustering, the score similarity and the triplet loss.
+    """
+
+    rounds: Count
+    epochs: Count
+    intra_epochs: Annotated[int, Within(0)]
+    lr: Positive
+    lr_decay: Fraction
+    num_pids_per_batch: Annotated[int, Within(2)]
+    num_instances: Annotated[int, Within(2)]
+    rerank: RerankParams
+    clusters: CutParams
+    mix: MixParams
+    triplet: TripletParams
+
+
+def inter_round(
+    network: Network,
+    heads: Mapping[int, Head],
+    images: TrainingSet,
+    params: InterParams,
+    setting: Setting,
+    position: Position,
+) -> Round:
+    """Cluster all images across cameras, and train the network on the clusters.
+
+    Parameters
+    ----------
+    network
+        Is trained in place.
+    heads
+        Of the last intra-camera phase, by camera: they give the score vectors.
+    images
+        All training images.
+    params, setting
+        Of the phase and of the run.
+    position
+        Of this round.
+
+    Raises
+    ------
+    TrainingError
+        If there are fewer than two clusters, or the loss is not finite.
+    """
+    # Linear heads start at random: position 0, as the epochs take 1, 2, …
+    randomness(setting.seed, position.stream, position.round, 0)
+    raw = raw_features(network, images.pixels, setting.compute.batch_size)
+    labels = inter_pseudo_labels(
+        unit_features(raw),
+        score_vectors(heads, raw),
+        images.camids,
+        params.rerank,
+        params.clusters,
+        num_heads=len(heads),
+        mixing_weight=mixing_weight(
+            params.mix.weight, params.mix.power, position.round, position.num_rounds
+        ),
+    )
+    _report(labels, position)
+    return train_on(network, raw, labels, images, params, setting, position)
+
+
+def train_on(
+    network: Network,
+    raw: Tensor,
+    labels: PseudoLabels,
+    images: TrainingSet,
+    params: InterParams,
+    setting: Setting,
+    position: Position,
+) -> Round:
+    """Train the network with one head over labels, wherever they come from.
+
+    Parameters
+    ----------
+    network
+        Is trained in place.
+    raw
+        (num_images, feature_size), the features of all images by this network.
+    labels
+        (num_images,), numbered from 0, or OUTLIER; at least two of them.
+    images
+        All training images.
+    params, setting
+        Of the phase and of the run.
+    position
+        Of this round.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is not finite.
+    """
+    targets = torch.from_numpy(labels).long().to(raw.device)
+    head = new_head(network, raw[targets >= 0], targets[targets >= 0], setting)
+    lr = params.lr * params.lr_decay**position.round
+    phase = Phase(network, [head], setting.optim, lr=lr, num_epochs=params.epochs)
+
+    def loss_of(rows: Rows, generator: torch.Generator) -> Tensor:
+        batch = augmented(network, images.pixels, rows, setting.augment, generator)
+        return _loss(
+            network(batch), head, targets[torch.from_numpy(rows)], params.triplet
+        )
+
+    network.train()
+    done = train_epochs(
+        position,
+        phase,
+        setting,
+        lambda rng: identity_batches(
+            labels, params.num_pids_per_batch, params.num_instances, rng
+        ),
+        loss_of,
+    )
+    return Round(labels, {ALL_CAMERAS: head}, done)
+
+
+def _loss(
+    features: Tensor, head: Head, labels: Tensor, triplet: TripletParams
+) -> Tensor:
+    loss = torch.nn.functional.cross_entropy(head(features), labels)
+    if triplet.weight == 0:
+        return loss
+    hardest = batch_hard_triplet(features, labels, triplet.margin)
+    return loss + triplet.weight * hardest
+
+
+def _report(labels: PseudoLabels, position: Position) -> None:
+    """Log the number of clusters; stop if there are fewer than two."""
+    num_clusters = int(labels.max(initial=-1)) + 1
+    where = f"{position.name} round {position.round + 1}/{position.num_rounds}"
+    log.info(
+        "%s %d clusters, %d of %d images are outliers",
+        where,
+        num_clusters,
+        (labels < 0).sum(),
+        len(labels),
+    )
+    if num_clusters < 2:
+        raise TrainingError(
+            f"{where}: needs two clusters, got {num_clusters}: change "
+            "inter.clusters.num_clusters or inter.clusters.quantile, or lower "
+            "inter.clusters.min_size"
+        )

@@ -1,0 +1,169 @@
+"""The intra-camera round: cluster each camera alone, train one head per camera.
+
+References
+----------
+Xuan, Zhang: Intra-inter camera similarity for unsupervised person re-identification,
+CVPR 2021, section 3.2.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from crosscam.cluster.cameras import intra_pseudo_labels
+from crosscam.cluster.jaccard import RerankParams
+from crosscam.cluster.pseudo_labels import CutParams, PseudoLabels
+from crosscam.data.samplers import Rows, camera_batches
+from crosscam.model.heads import Head
+from crosscam.model.network import Network
+from crosscam.params import Count, Positive, Within
+from crosscam.train.devices import randomness
+from crosscam.train.features import raw_features, unit_features
+from crosscam.train.losses import camera_cross_entropy
+from crosscam.train.optimise import Phase, TrainingError
+from crosscam.train.rounds import (
+    Position,
+    Round,
+    Setting,
+    TrainingSet,
+    augmented,
+    new_head,
+    train_epochs,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class IntraParams:
+    """The intra-camera phase.
+
+    Parameters
+    ----------
+    rounds
+        Of clustering and training, before the first inter-camera round.
+    epochs
+        Passes over the images in each round.
+    lr
+        Learning rate of the heads.
+    batch_per_camera
+        Images in a batch, times the number of cameras.
+    rerank, clusters
+        How each camera's images are clustered.
+    """
+
+    rounds: Count
+    epochs: Count
+    lr: Positive
+    batch_per_camera: Annotated[int, Within(2)]
+    rerank: RerankParams
+    clusters: CutParams
+
+
+def intra_round(
+    network: Network,
+    images: TrainingSet,
+    params: IntraParams,
+    setting: Setting,
+    position: Position,
+    epochs: int,
+    lr: float,
+) -> Round:
+    """Cluster each camera's images, and train the network with a head per camera.
+
+    Parameters
+    ----------
+    network
+        Is trained in place.
+    images
+        All training images.
+    params, setting
+        Of the phase and of the run.
+    position
+        Of this round.
+    epochs, lr
+        In place of those of `params`: the rounds between inter-camera rounds have
+        their own.
+
+    Returns
+    -------
+    Round
+        Labels are numbered within each camera; a camera without a cluster has no head.
+
+    Raises
+    ------
+    TrainingError
+        If no camera has a cluster, or the loss is not finite.
+    """
+    # Linear heads start at random: position 0, as the epochs take 1, 2, …
+    randomness(setting.seed, position.stream, position.round, 0)
+    raw = raw_features(network, images.pixels, setting.compute.batch_size)
+    labels = intra_pseudo_labels(
+        unit_features(raw), images.camids, params.rerank, params.clusters
+    )
+    camids = sorted({int(camid) for camid in images.camids[labels >= 0]})
+    _report(labels, images.camids, position)
+    heads, targets = {}, torch.from_numpy(labels).long().to(raw.device)
+    for camid in camids:
+        own = torch.from_numpy((images.camids == camid) & (labels >= 0)).to(raw.device)
+        heads[camid] = new_head(network, raw[own], targets[own], setting)
+    phase = Phase(network, heads.values(), setting.optim, lr=lr, num_epochs=epochs)
+    size = params.batch_per_camera * len(heads)
+
+    def loss_of(rows: Rows, generator: torch.Generator) -> Tensor:
+        batch = augmented(network, images.pixels, rows, setting.augment, generator)
+        own = torch.from_numpy(images.camids[rows]).to(batch.device)
+        return _loss(network, heads, batch, targets[torch.from_numpy(rows)], own)
+
+    network.train()
+    done = train_epochs(
+        position,
+        phase,
+        setting,
+        lambda rng: camera_batches(images.camids, labels, size, rng),
+        loss_of,
+    )
+    return Round(labels, heads, done)
+
+
+def _loss(
+    network: Network,
+    heads: dict[int, Head],
+    batch: Tensor,
+    labels: Tensor,
+    camids: Tensor,
+) -> Tensor:
+    features = network(batch)
+    present = torch.unique(camids).tolist()
+    logits = {camid: heads[camid](features[camids == camid]) for camid in present}
+    return camera_cross_entropy(logits, labels, camids)
+
+
+def _report(
+    labels: PseudoLabels, camids: NDArray[np.int64], position: Position
+) -> None:
+    """Log clusters per camera; stop if there are none."""
+    counts = {
+        int(camid): int(labels[camids == camid].max(initial=-1)) + 1
+        for camid in sorted(set(camids.tolist()))
+    }
+    where = f"{position.name} round {position.round + 1}/{position.num_rounds}"
+    log.info(
+        "%s clusters per camera %s, %d of %d images are outliers",
+        where,
+        list(counts.values()),
+        (labels < 0).sum(),
+        len(labels),
+    )
+    if not any(counts.values()):
+        raise TrainingError(
+            f"{where}: no camera has a cluster, every image is an outlier: raise "
+            "intra.clusters.quantile or lower intra.clusters.min_size"
+        )

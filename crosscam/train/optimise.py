@@ -1,0 +1,147 @@
+"""Optimiser, learning rate and the loop over the batches of a phase."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer
+
+from crosscam.data.samplers import Rows
+from crosscam.params import Fraction, NonNegative, Positive
+
+
+class TrainingError(ValueError):
+    """Training cannot go on; the message says where and what to do."""
+
+
+@dataclass(frozen=True)
+class OptimParams:
+    """The optimiser, alike in both phases.
+
+    Parameters
+    ----------
+    name
+        ``sgd`` (with `momentum`) or ``adamw``.
+    momentum
+        Of SGD.
+    weight_decay
+        On every parameter, as published.
+    backbone_factor
+        The backbone's learning rate, as a part of the heads'.
+    schedule
+        Within a phase: ``constant`` as published, or ``cosine`` down to 0.
+    """
+
+    name: Literal["sgd", "adamw"]
+    momentum: Fraction
+    weight_decay: NonNegative
+    backbone_factor: Positive
+    schedule: Literal["constant", "cosine"]
+
+
+class Epoch(NamedTuple):
+    """What an epoch did: mean loss over its images, learning rate at its end."""
+
+    loss: float
+    lr: float
+    num_images: int
+    num_steps: int
+    images_per_second: float
+
+
+class Phase:
+    """A phase of training: one optimiser over a network and its fresh heads.
+
+    Parameters
+    ----------
+    network, heads
+        What is trained.
+    params
+        The optimiser.
+    lr
+        Learning rate of the heads at the start.
+    num_epochs
+        Length of the phase, for the schedule.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        heads: Iterable[nn.Module],
+        params: OptimParams,
+        *,
+        lr: float,
+        num_epochs: int,
+    ) -> None:
+        backbone = [p for p in network.parameters() if p.requires_grad]
+        others = [p for h in heads for p in h.parameters() if p.requires_grad]
+        groups = [
+            {"params": backbone, "lr": lr * params.backbone_factor},
+            {"params": others, "lr": lr},
+        ]
+        self.optimizer = _optimizer(groups, params, lr)
+        self.bases = [group["lr"] for group in self.optimizer.param_groups]
+        self.cosine = params.schedule == "cosine"
+        self.num_epochs = num_epochs
+
+    def run_epoch(
+        self, number: int, batches: list[Rows], loss_of: Callable[[Rows], Tensor]
+    ) -> Epoch:
+        """Take one optimiser step per batch.
+
+        Parameters
+        ----------
+        number
+            Of the epoch within the phase, from 0.
+        batches
+            Row numbers.
+        loss_of
+            From row numbers to a scalar loss.
+
+        Raises
+        ------
+        TrainingError
+            If the loss of a batch is not a finite number. It is looked at once an
+            epoch: once a step would make a GPU wait each time.
+        """
+        started = time.perf_counter()
+        losses, num_images = [], 0
+        for step, rows in enumerate(batches):
+            self._set_lr((number + step / len(batches)) / self.num_epochs)
+            loss = loss_of(rows)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
+            self.optimizer.step()
+            losses.append(loss.detach() * len(rows))
+            num_images += len(rows)
+        total = float(torch.stack(losses).sum())
+        if not math.isfinite(total):
+            raise TrainingError(
+                f"epoch {number + 1}: the loss must be finite, got {total}: "
+                "lower the learning rate"
+            )
+        lr = self.optimizer.param_groups[1]["lr"]
+        seconds = time.perf_counter() - started
+        speed = num_images / seconds
+        return Epoch(total / num_images, lr, num_images, len(batches), speed)
+
+    def _set_lr(self, progress: float) -> None:
+        factor = (1 + math.cos(math.pi * progress)) / 2 if self.cosine else 1.0
+        for group, base in zip(self.optimizer.param_groups, self.bases, strict=True):
+            group["lr"] = base * factor
+
+
+def _optimizer(
+    groups: list[dict[str, object]], params: OptimParams, lr: float
+) -> Optimizer:
+    if params.name == "sgd":
+        return SGD(
+            groups, lr=lr, momentum=params.momentum, weight_decay=params.weight_decay
+        )
+    return AdamW(groups, lr=lr, weight_decay=params.weight_decay)

@@ -1,0 +1,80 @@
+"""Turn the images into features with a checkpoint, and some with the untrained network.
+
+Reads   data/packed/images.bin, data/split/{train,query,gallery}.csv,
+        models/${extract.checkpoint}, models/weights/${weights}
+Writes  data/features.npz
+Params  seed, weights, model, extract, compute
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from crosscam.data.faults import DataError
+from crosscam.data.images import decode_all
+from crosscam.data.packed import PackedImages
+from crosscam.data.shown import shown_rows
+from crosscam.files import write_npz
+from crosscam.model.checkpoint import CheckpointError, initial_network, load_checkpoint
+from crosscam.model.network import Architecture, Network
+from crosscam.params import Count, ParamsError, Seed, read_params
+from crosscam.train.devices import ComputeParams, start_device
+from crosscam.train.features import raw_features, unit_features
+
+
+@dataclass(frozen=True)
+class ExtractParams:
+    """The group `extract`: file name in models/ or ``none``, and identities shown."""
+
+    checkpoint: str
+    shown_pids: Count
+
+
+@dataclass(frozen=True)
+class Params:
+    """What this stage reads of params.yaml."""
+
+    seed: Seed
+    weights: str
+    model: Architecture
+    extract: ExtractParams
+    compute: ComputeParams
+
+
+def main() -> None:
+    """Run the stage."""
+    p = read_params(Path("params.yaml"), Params)
+    device = start_device(p.compute)
+    untrained = initial_network(p.model, p.seed, p.weights, Path("models/weights"))
+    path = Path("models") / p.extract.checkpoint
+    trained = untrained if path.name == "none" else load_checkpoint(path).network
+    packed = PackedImages(Path("data/packed/images.bin"))
+    limit, batch_size = p.compute.image_cache_gb, p.compute.batch_size
+
+    def features(network: Network, table: pd.DataFrame) -> NDArray[np.float32]:
+        pixels = decode_all(packed, table, network.architecture.image_size, limit)
+        return unit_features(raw_features(network.to(device), pixels, batch_size))
+
+    arrays: dict[str, NDArray[np.float32] | NDArray[np.int64]] = {}
+    for subset in ("query", "gallery", "train"):
+        table = pd.read_csv(f"data/split/{subset}.csv")
+        arrays[subset] = features(trained, table)
+        if subset != "train":
+            rows = shown_rows(table["pid"].to_numpy(), p.extract.shown_pids)
+            arrays[f"shown_{subset}"] = rows
+            arrays[f"untrained_{subset}"] = features(untrained, table.iloc[rows])
+    write_npz(Path("data/features.npz"), arrays)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        main()
+    except (ParamsError, DataError, CheckpointError) as error:
+        raise SystemExit(str(error)) from None

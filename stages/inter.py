@@ -1,0 +1,78 @@
+"""Train across cameras: score similarities, pseudo labels and one head over all.
+
+Reads   data/packed/images.bin, data/split/train.csv, models/intra.safetensors
+Writes  models/inter.safetensors, data/pseudo/inter.npz, metrics/inter.json,
+        plots/inter.json
+Params  seed, augment, optim, head, intra, inter, compute
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from crosscam.data.augment import AugmentParams
+from crosscam.data.faults import DataError
+from crosscam.data.packed import PackedImages
+from crosscam.files import write_json, write_npz
+from crosscam.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from crosscam.model.heads import HeadParams
+from crosscam.params import ParamsError, Seed, read_params
+from crosscam.train.alternate import alternate
+from crosscam.train.devices import ComputeParams, start_device
+from crosscam.train.history import history, summary
+from crosscam.train.inter import InterParams
+from crosscam.train.intra import IntraParams
+from crosscam.train.optimise import OptimParams, TrainingError
+from crosscam.train.rounds import Setting, training_set
+
+
+@dataclass(frozen=True)
+class Params:
+    """What this stage reads of params.yaml."""
+
+    seed: Seed
+    augment: AugmentParams
+    optim: OptimParams
+    head: HeadParams
+    intra: IntraParams
+    inter: InterParams
+    compute: ComputeParams
+
+
+def main() -> None:
+    """Run the stage."""
+    p = read_params(Path("params.yaml"), Params)
+    device = start_device(p.compute)
+    network, heads = load_checkpoint(Path("models/intra.safetensors"))
+    network.to(device)
+    heads = {camid: head.to(device) for camid, head in heads.items()}
+
+    table = pd.read_csv("data/split/train.csv")
+    packed = PackedImages(Path("data/packed/images.bin"))
+    images = training_set(packed, table, network.architecture, p.compute)
+    setting = Setting(p.seed, p.augment, p.optim, p.head, p.compute)
+
+    rounds = alternate(network, heads, images, p.intra, p.inter, setting)
+
+    inter = [done for phase, done in rounds if phase == "inter"]
+    intra = [done.pseudo_labels for phase, done in rounds if phase == "intra"]
+    arrays = {"labels": np.stack([done.pseudo_labels for done in inter])}
+    if intra:
+        arrays["intra_labels"] = np.stack(intra)
+    write_npz(Path("data/pseudo/inter.npz"), arrays)
+    write_json(Path("metrics/inter.json"), {"inter": summary(inter)})
+    write_json(Path("plots/inter.json"), history(rounds))
+    save_checkpoint(Path("models/inter.safetensors"), network, inter[-1].heads)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        main()
+    except (ParamsError, DataError, CheckpointError, TrainingError) as error:
+        raise SystemExit(str(error)) from None

@@ -15,7 +15,9 @@ import logging
 import os
 import statistics
 import tempfile
-from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +26,19 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from benchmarks.histogram import row_of
+from crosscam.data.images import decode_all
 from crosscam.data.packed import PackedImages
 from crosscam.files import write_bytes, write_json
-from crosscam.model.checkpoint import initial_network, save_checkpoint
+from crosscam.model.checkpoint import initial_network, load_checkpoint
+from crosscam.model.network import Network
 from crosscam.params import read_params
+from crosscam.rank import evaluation
+from crosscam.rank.feature_set import feature_set
 from crosscam.synthetic.plan import World
-from crosscam.train.features import raw_features
+from crosscam.train.features import raw_features, unit_features
 from crosscam.train.inter import train_on
 from crosscam.train.rounds import Position, Setting, training_set
-from stages import evaluate, extract, inter, intra, split, synthesize, unzip
+from stages import evaluate, inter, intra, split, synthesize, unzip
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results/default_recipe.json"
@@ -54,23 +60,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[10, 11, 12])
     parser.add_argument("--table-only", action="store_true")
     arguments = parser.parse_args()
+    datasets = arguments.dataset_seeds
     if not arguments.table_only:
-        logging.basicConfig(level=logging.INFO, format="%(message)s")
-        runs = [
-            {"dataset_seed": dataset_seed, "seed": seed, **scores}
-            for dataset_seed in arguments.dataset_seeds
-            for seed, scores in runs_on(dataset_seed, arguments.seeds)
-        ]
+        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+            parts = pool.map(partial(runs_on, seeds=arguments.seeds), datasets)
+            runs = [run for part in parts for run in part]
         write_json(RESULTS, runs)
     text = with_table(README.read_text(), json.loads(RESULTS.read_text()))
     write_bytes(README, text.encode())
 
 
-def runs_on(dataset_seed: int, seeds: list[int]) -> Iterator[tuple[int, Scores]]:
-    """Yield the scores of each training seed on one dataset."""
+def runs_on(dataset_seed: int, seeds: list[int]) -> list[dict[str, Any]]:
+    """Return the scores of each training seed on one dataset."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for marker in ("models/none", "models/weights/none"):
-            write_bytes(Path(marker), b"")
         set_params(synthesize={"seed": dataset_seed})
         for stage in (synthesize, unzip, split):
             stage.main()
@@ -78,8 +82,10 @@ def runs_on(dataset_seed: int, seeds: list[int]) -> Iterator[tuple[int, Scores]]
         histogram = histogram_scores(world)
         for seed in seeds:
             set_params(synthesize={"seed": dataset_seed}, seed=seed)
-            yield seed, {"histogram": histogram, **scores_of_stages()}
-            print(f"dataset {dataset_seed} seed {seed} done", flush=True)
+            scores = {"histogram": histogram, **scores_of_stages()}
+            runs.append({"dataset_seed": dataset_seed, "seed": seed, **scores})
+            print(runs[-1], flush=True)
+    return runs
 
 
 def set_params(**changes: Any) -> None:
@@ -102,31 +108,33 @@ def histogram_scores(world: World) -> dict[str, float]:
 
 def scores_of_stages() -> Scores:
     """Train, and return the scores before, between and after the stages."""
-    intra.main()
-    inter.main()
-    supervised()
-    names = {
-        "untrained": "none",
-        "intra": "intra.safetensors",
-        "inter": "inter.safetensors",
-        "supervised": "supervised.safetensors",
-    }
-    return {name: scores_of(checkpoint) for name, checkpoint in names.items()}
+    p = read_params(Path("params.yaml"), intra.Params)
+    untrained = initial_network(p.model, p.seed, p.weights, Path("models/weights"))
+    scores = {"untrained": scores_of(untrained)}
+    for stage in (intra, inter):
+        stage.main()
+        name = stage.__name__.rpartition(".")[2]
+        network = load_checkpoint(Path(f"models/{name}.safetensors")).network
+        scores[name] = scores_of(network)
+    return {**scores, "supervised": scores_of(supervised())}
 
 
-def scores_of(checkpoint: str) -> dict[str, float]:
-    """Evaluate a checkpoint as the stages extract and evaluate do."""
-    yaml = YAML()
-    tree = yaml.load(Path("params.yaml"))
-    tree["extract"]["checkpoint"] = checkpoint
-    yaml.dump(tree, Path("params.yaml"))
-    extract.main()
-    evaluate.main()
-    metrics = json.loads(Path("metrics/evaluate.json").read_text())
+def scores_of(network: Network) -> dict[str, float]:
+    """Return mAP and rank-1 of a network, as the stages extract and evaluate do."""
+    p = read_params(Path("params.yaml"), evaluate.Params).evaluate
+    packed = PackedImages(Path("data/packed/images.bin"))
+    sets = []
+    for subset in ("query", "gallery"):
+        table = pd.read_csv(f"data/split/{subset}.csv")
+        pixels = decode_all(packed, table, network.architecture.image_size, 8.0)
+        sets.append(
+            feature_set(unit_features(raw_features(network, pixels, 256)), table)
+        )
+    metrics = evaluation.evaluate(*sets, p).metrics
     return {key: metrics[key] for key in ("mAP", "rank1")}
 
 
-def supervised() -> None:
+def supervised() -> Network:
     """Train on the true identities for as many images as both stages saw."""
     p = read_params(Path("params.yaml"), intra.Params)
     q = read_params(Path("params.yaml"), inter.Params).inter
@@ -143,7 +151,7 @@ def supervised() -> None:
     params = dataclasses.replace(q, epochs=round(images_seen() / len(labels)))
     position = Position("supervised", 0, 1, stream=9)
     train_on(network, raw, labels, images, params, setting, position)
-    save_checkpoint(Path("models/supervised.safetensors"), network, {})
+    return network
 
 
 def images_seen() -> int:

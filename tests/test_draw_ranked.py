@@ -32,9 +32,9 @@ def num_pixels(picture, colour):
 
 def test_right_is_green_and_wrong_is_red():
     right, wrong = draw_ranked([ranked(True)]), draw_ranked([ranked(False)])
-    assert num_pixels(right, RIGHT) > 1000
+    assert num_pixels(right, RIGHT) > 400
     assert num_pixels(right, WRONG) == 0
-    assert num_pixels(wrong, WRONG) > 1000
+    assert num_pixels(wrong, WRONG) > 400
     assert num_pixels(wrong, RIGHT) == 0
 
 
@@ -59,7 +59,7 @@ def test_images_are_shown():
     dark = RankedList([tile(grey=10), tile(grey=20)], 1, [0.1], [True])
     shown = pixels(draw_ranked([dark]))
     for grey in (10, 20):
-        assert np.all(shown == grey, axis=2).sum() > 10_000
+        assert np.all(shown == grey, axis=2).sum() > 5_000
 
 
 def test_same_lists_same_bytes():

@@ -261,7 +261,8 @@ def test_the_command_refuses_a_bad_recipe(folder: Path) -> None:
 
 def test_the_default_recipe_is_the_committed_params_yaml() -> None:
     """As committed: who has applied a recipe or edited a value may still run tests."""
-    assert committed("recipes/default.yaml") == committed("params.yaml")
+    same = committed("recipes/default.yaml") == committed("params.yaml")
+    assert same, "run `cp params.yaml recipes/default.yaml` and commit both"
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

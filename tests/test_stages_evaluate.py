@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image
 from crosscam.files import write_npz
 from crosscam.rank.feature_set import RankingError
 from stages import evaluate
+from tests.repository import pipeline
 
 REPOSITORY = Path(__file__).parents[1]
 OUTPUTS = {
@@ -168,21 +170,27 @@ def test_a_fault_is_told_without_a_traceback(folder):
     assert "Traceback" not in child.stderr
 
 
-def test_heat_map_of_camera_pairs_is_filled(folder):
+@pytest.mark.parametrize("name", ["camera_pairs", "pseudo_labels"])
+def test_templates_are_filled_with_what_is_there(folder, name):
     evaluate.main()
-    pairs = written("plots/camera_pairs.json")
-    template = REPOSITORY / ".dvc/plots/camera_pairs.json"
+    records = written(f"plots/{name}.json")
+    entries = pipeline()["evaluate"]["plots"]
+    plot = {path: entry[path] for entry in entries for path in entry}[
+        f"plots/{name}.json"
+    ]
+    assert plot["template"] == name
+    options = {k: v for k, v in plot.items() if k not in {"cache", "template"}}
     renderer = VegaRenderer(
-        [{"rev": "workspace", **pair} for pair in pairs],
-        "camera_pairs",
-        template=template.stem,
-        template_dir=str(template.parent),
-        x="gallery_camera",
-        y="query_camera",
-        title="mAP",
+        [{"rev": "workspace", **record} for record in records],
+        name,
+        template=name,
+        template_dir=str(REPOSITORY / ".dvc/plots"),
+        **options,
     )
     filled = json.dumps(renderer.get_filled_template())
     assert "<DVC_METRIC" not in filled
-    fields = {"gallery_camera", "query_camera", "mAP", "rank1", "num_queries"}
-    assert fields <= pairs[0].keys()
-    assert all(f'"field": "{field}"' in filled for field in fields)
+    fields = {*re.findall('"field": "([^"]*)"', filled)} - {"rev", "measure", "value"}
+    folded = {"ari", "nmi", "purity"} if name == "pseudo_labels" else set()
+    assert plot["x"] in fields
+    assert fields | folded <= records[0].keys()
+    assert all(f'"{field}"' in filled for field in folded)

@@ -133,7 +133,7 @@ def _reciprocal(neighbours: NDArray[np.int64]) -> sparse.csr_array:
 
 
 def _expanded(neighbours: NDArray[np.int64], k1: int) -> sparse.csr_array:
-    """Return the expanded k-reciprocal sets R* as a 0/1 matrix.
+    """Return the expanded k-reciprocal sets R*: row i has entries at its members.
 
     R(i, k1) takes in R(j, k1/2) of each of its members j of which more than two thirds
     lie in R(i, k1); k1/2 is rounded half to even.
@@ -149,9 +149,7 @@ def _expanded(neighbours: NDArray[np.int64], k1: int) -> sparse.csr_array:
     chosen = sparse.csr_array(
         (accepted.data[keep], (row[keep], column[keep])), shape=members.shape
     )
-    union = sparse.csr_array(members + chosen @ halves)
-    union.data[:] = 1
-    return union
+    return sparse.csr_array(members + chosen @ halves)
 
 
 def _weights(scaled: Distances, sets: sparse.csr_array) -> sparse.csr_array:

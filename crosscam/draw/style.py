@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import matplotlib.style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 DPI = 160
 INK = "#22262b"
@@ -36,9 +37,20 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def png(figure: Figure) -> bytes:
+def png(figure: Figure, dpi: int = DPI) -> bytes:
     """Return a figure as PNG: of fixed resolution, without a date or version."""
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def with_palette(picture: bytes) -> bytes:
+    """Return a PNG of photographs with the 256 colours that suit it best.
+
+    A quarter to a third of the size; colours are off by a few levels, outlines by none.
+    """
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    buffer = io.BytesIO()
+    image.quantize(256, Image.Quantize.MEDIANCUT).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Tests: they mirror crosscam/ and stages/, one file per module."""

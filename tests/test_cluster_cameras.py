@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crosscam.cluster.cameras import inter_pseudo_labels, intra_pseudo_labels
+from crosscam.cluster.jaccard import RerankParams
+from crosscam.cluster.pseudo_labels import OUTLIER, CutParams
+
+seeds = st.integers(0, 2**32 - 1)
+RERANK = RerankParams(k1=4, k2=2, lambda_=0.3)
+PLAIN = RerankParams(k1=4, k2=1, lambda_=1.0)  # the scaled cosine distances
+
+
+def into(num_clusters, min_size=1):
+    return CutParams("count", num_clusters, 0.5, min_size)
+
+
+def unit_rows(rows):
+    rows = np.asarray(rows, np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def directions(degrees):
+    angles = np.deg2rad(degrees)
+    return unit_rows(np.stack([np.cos(angles), np.sin(angles)], axis=1))
+
+
+def test_each_camera_is_numbered_from_zero():
+    features = directions([0, 90, 1, 91, 2, 92, 3, 93])
+    camids = np.array([4, 4, 4, 4, 7, 7, 7, 7])
+    labels = intra_pseudo_labels(features, camids, PLAIN, into(2))
+    assert labels.tolist() == [0, 1, 0, 1, 0, 1, 0, 1]
+    assert labels.dtype == np.int32
+
+
+def test_a_small_camera_does_not_change_later_ones():
+    # Two images allow for one cluster; in published IICS the next cameras would then
+    # get no more than one either.
+    features = directions([0, 90, 0, 1, 90, 91])
+    camids = np.array([0, 0, 1, 1, 1, 1])
+    labels = intra_pseudo_labels(features, camids, PLAIN, into(600))
+    assert labels.tolist() == [0, 0, 0, 0, 1, 1]
+
+
+def test_a_camera_with_a_single_image():
+    features = directions([0, 1, 90, 91, 45])
+    camids = np.array([0, 0, 0, 0, 1])
+    assert intra_pseudo_labels(features, camids, PLAIN, into(2))[4] == 0
+    assert intra_pseudo_labels(features, camids, PLAIN, into(2, 2))[4] == OUTLIER
+
+
+def test_no_images():
+    none = np.empty((0, 4), np.float32)
+    assert intra_pseudo_labels(none, np.empty(0, int), RERANK, into(2)).shape == (0,)
+
+
+@given(seed=seeds)
+def test_labels_of_a_camera_do_not_depend_on_the_others(seed):
+    rng = np.random.default_rng(seed)
+    features, camids = unit_rows(rng.standard_normal((30, 4))), rng.integers(0, 3, 30)
+    cut = CutParams("quantile", 9, 0.2, 2)
+    labels = intra_pseudo_labels(features, camids, RERANK, cut)
+    own = camids == 1
+    alone = intra_pseudo_labels(features[own], camids[own], RERANK, cut)
+    assert np.array_equal(labels[own], alone)
+
+
+@pytest.fixture
+def crossed():
+    # Images a, b of camera 0 and c, d of camera 1. By features alone a is a little
+    # nearer to c (0.40) than to d (0.41), and b to d; the scores say a = d and b = c.
+    rest = np.sqrt(1 - 0.6**2 - 0.59**2)
+    features = unit_rows([[1, 0, 0], [0, 1, 0], [0.6, 0.59, rest], [0.59, 0.6, -rest]])
+    scores = np.array([[1, 0], [0, 1], [0, 1], [1, 0]], np.float32)
+    return features, scores, np.array([0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("weight", "expected"), [(0.0, [0, 1, 0, 1]), (0.02, [0, 1, 1, 0])]
+)
+def test_scores_bring_images_together(crossed, weight, expected):
+    labels = inter_pseudo_labels(
+        *crossed, PLAIN, into(2), num_heads=1, mixing_weight=weight
+    )
+    assert labels.tolist() == expected
+
+
+def test_scores_are_not_looked_at_without_weight(crossed):
+    features, scores, camids = crossed
+    labels = inter_pseudo_labels(
+        features,
+        np.full_like(scores, np.nan),
+        camids,
+        PLAIN,
+        into(2),
+        num_heads=1,
+        mixing_weight=0.0,
+    )
+    assert labels.tolist() == [0, 1, 0, 1]
+
+
+def test_scores_within_a_camera_do_not_matter(crossed):
+    features, scores, _ = crossed
+    labels = inter_pseudo_labels(
+        features, scores, np.zeros(4), PLAIN, into(2), num_heads=1, mixing_weight=0.02
+    )
+    assert labels.tolist() == [0, 1, 0, 1]

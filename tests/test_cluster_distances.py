@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crosscam.cluster import distances as module
+from crosscam.cluster.distances import cosine_distances, distance_at
+from tests import oracles
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def unit_rows(rng, num, dim=4):
+    rows = rng.standard_normal((num, dim)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def test_right_angles_and_opposites():
+    features = np.array([[1, 0], [0, 1], [-1, 0]], np.float32)
+    assert cosine_distances(features).tolist() == [[0, 1, 2], [1, 0, 1], [2, 1, 0]]
+
+
+@pytest.mark.parametrize("num", [0, 1])
+def test_without_pairs(num):
+    features = np.eye(1, 3, dtype=np.float32)[:num]
+    assert cosine_distances(features).tolist() == [[0]] * num
+
+
+@given(seed=seeds, num=st.integers(2, 20))
+def test_is_one_minus_the_cosine(seed, num):
+    features = unit_rows(np.random.default_rng(seed), num)
+    distances = cosine_distances(features)
+    assert np.allclose(distances, 1 - features @ features.T, atol=1e-6)
+    assert np.array_equal(distances, distances.T)
+    assert np.array_equal(np.diagonal(distances), np.zeros(num))
+    assert distances.min() >= 0
+    assert distances.max() <= 2
+
+
+@given(seed=seeds, rows=st.integers(1, 9))
+def test_blocks_leave_it_symmetric(seed, rows):
+    features = unit_rows(np.random.default_rng(seed), 8)
+    whole = cosine_distances(features)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "ROWS", rows)
+        blocks = cosine_distances(features)
+    assert np.array_equal(blocks, blocks.T)
+    assert np.allclose(blocks, whole, atol=1e-6)
+
+
+def test_quantile_is_the_lower_neighbour_above_the_diagonal():
+    # Below the diagonal and on it lies what must not be read.
+    distances = np.array([[9, 1, 2], [9, 9, 3], [9, 9, 9]], np.float32)
+    assert [distance_at(distances, q) for q in (0, 0.4, 0.5, 0.9, 1)] == [1, 1, 2, 2, 3]
+
+
+def test_copies_do_not_count():
+    distances = np.array([[0, 0, 5], [0, 0, 7], [5, 7, 0]], np.float32)
+    assert distance_at(distances, 0) == 5
+    assert distance_at(distances, 1) == 7
+
+
+@pytest.mark.parametrize("num", [0, 1, 3])
+def test_no_positive_distance(num):
+    assert distance_at(np.zeros((num, num), np.float32), 0.5) == 0
+
+
+@given(seed=seeds, num=st.integers(2, 12), eighths=st.integers(0, 8))
+def test_quantile_agrees_with_the_definition(seed, num, eighths):
+    rng = np.random.default_rng(seed)
+    distances = rng.integers(0, 6, (num, num)).astype(np.float32)
+    distances[0, 1] = 1  # one at least is positive
+    expected = oracles.distance_at(distances.tolist(), eighths / 8)
+    assert distance_at(distances, eighths / 8) == expected

@@ -1,0 +1,327 @@
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import timm
+import torch
+
+from crosscam.files import write_safetensors
+from crosscam.model.checkpoint import (
+    CheckpointError,
+    initial_network,
+    load_checkpoint,
+    save_checkpoint,
+)
+from crosscam.model.heads import Head, HeadParams
+from crosscam.model.network import Architecture, Network
+
+TINY = Architecture("test_convnext", {}, (64, 32), 1, "gem", "feature")
+IMAGES = torch.randn(3, 3, 64, 32, generator=torch.Generator().manual_seed(0))
+
+
+def built(architecture=TINY, seed=0):
+    torch.manual_seed(seed)
+    return Network(architecture)
+
+
+def heads_of(network):
+    torch.manual_seed(5)
+    cosine = Head(network.feature_size, 4, HeadParams("cosine", 16.0), neck=True)
+    linear = Head(network.feature_size, 2, HeadParams("linear", 1.0), neck=False)
+    return {3: cosine, -1: linear}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "models" / "mine.safetensors"
+    network = built()
+    save_checkpoint(path, network, heads_of(network))
+    return path
+
+
+@pytest.fixture
+def parts(saved):
+    """Return the tensors and the metadata of a checkpoint, to spoil them."""
+    data = saved.read_bytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return safetensors.numpy.load(data), json.loads(header["__metadata__"]["crosscam"])
+
+
+def written(path, tensors, about):
+    write_safetensors(path, tensors, {"crosscam": json.dumps(about)})
+    return path
+
+
+def timm_state(name="test_convnext"):
+    model = timm.create_model(name)
+    return {key: value.numpy() for key, value in model.state_dict().items()}
+
+
+# There and back
+
+
+def test_round_trip_gives_the_same_features(saved):
+    network = built()
+    heads = heads_of(network)
+    restored = load_checkpoint(saved)
+    assert restored.network.architecture == TINY
+    assert restored.heads.keys() == heads.keys()
+    with torch.no_grad():
+        features = network.eval()(IMAGES)
+        assert torch.equal(restored.network.eval()(IMAGES), features)
+        for camid, head in heads.items():
+            logits = restored.heads[camid].eval()(features)
+            assert torch.equal(logits, head.eval()(features))
+            assert restored.heads[camid].params == head.params
+
+
+def test_equal_weights_give_equal_bytes(saved, tmp_path):
+    network, heads = built(), heads_of(built())
+    again, turned = tmp_path / "again", tmp_path / "turned"
+    save_checkpoint(again, network, dict(reversed(heads.items())))
+    assert again.read_bytes() == saved.read_bytes()
+    save_checkpoint(turned, network.to(memory_format=torch.contiguous_format), heads)
+    assert turned.read_bytes() == saved.read_bytes()
+    restored = load_checkpoint(saved)
+    save_checkpoint(again, restored.network, restored.heads)
+    assert again.read_bytes() == saved.read_bytes()
+
+
+def test_other_weights_give_other_bytes(saved, tmp_path):
+    network = built(seed=1)
+    save_checkpoint(tmp_path / "other", network, heads_of(network))
+    assert (tmp_path / "other").read_bytes() != saved.read_bytes()
+
+
+def test_metadata_say_what_is_inside(parts):
+    _, about = parts
+    assert about["format"] == "crosscam-1"
+    assert about["architecture"]["backbone"] == "test_convnext"
+    assert about["feature_size"] == 64
+    assert about["mean"] == pytest.approx([0.5] * 3, abs=0.1)
+    assert about["heads"]["3"] == {
+        "kind": "cosine", "scale": 16.0, "num_classes": 4, "neck": True
+    }  # fmt: skip
+
+
+def test_training_goes_on_from_a_checkpoint(saved):
+    network = load_checkpoint(saved).network
+    assert all(p.requires_grad for p in network.backbone.parameters())
+    assert not network.neck.bias.requires_grad
+
+
+# Checkpoints that cannot be used
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(CheckpointError, match=r"x\.safetensors: no such file: put"):
+        load_checkpoint(tmp_path / "x.safetensors")
+
+
+def test_a_pickle_is_not_opened(tmp_path):
+    path = tmp_path / "evil.safetensors"
+    path.write_bytes(pickle.dumps({"weights": 1}))
+    with pytest.raises(CheckpointError, match=r"is not a safetensors file.*convert it"):
+        load_checkpoint(path)
+
+
+def test_a_file_cut_short(saved):
+    saved.write_bytes(saved.read_bytes()[:-5])
+    with pytest.raises(CheckpointError, match="is not a safetensors file"):
+        load_checkpoint(saved)
+
+
+def test_a_file_of_another_project(tmp_path):
+    path = tmp_path / "timm.safetensors"
+    write_safetensors(path, timm_state(), {"format": "pt"})
+    with pytest.raises(CheckpointError, match="not a crosscam-1 checkpoint, KeyError"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda about: about.update(format="crosscam-2"), "format is 'crosscam-2'"),
+        (lambda about: about.pop("heads"), "KeyError: 'heads'"),
+        (lambda about: about.update(heads=[]), "AttributeError"),
+        (lambda about: about["heads"]["3"].update(num_classes=-1), "RuntimeError"),
+        (lambda about: about["architecture"].update(bogus=1), "TypeError: .*'bogus'"),
+        (lambda about: about["architecture"].update(backbone="q"), "no such model"),
+        (
+            lambda about: about["architecture"].update(options={"pretrained": True}),
+            "options: must not load weights",
+        ),
+    ],
+)
+def test_metadata_that_make_no_sense(saved, parts, change, fault):
+    tensors, about = parts
+    change(about)
+    written(saved, tensors, about)
+    with pytest.raises(CheckpointError, match=rf"{saved.name}: is not a .*{fault}"):
+        load_checkpoint(saved)
+
+
+def test_metadata_that_are_no_json(saved, parts):
+    write_safetensors(saved, parts[0], {"crosscam": "{"})
+    with pytest.raises(CheckpointError, match="JSONDecodeError"):
+        load_checkpoint(saved)
+
+
+def test_every_fault_of_the_tensors_is_named(saved, parts):
+    tensors, about = parts
+    del tensors["heads.3.weight"]
+    tensors["network.extra"] = np.zeros(1, np.float32)
+    tensors["heads.-1.weight"] = np.zeros((2, 5), np.float32)
+    tensors["network.neck.weight"][7] = np.nan
+    written(saved, tensors, about)
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(saved)
+    first, *lines = str(caught.value).splitlines()
+    assert first.startswith(f"{saved}: 4 keys do not fit the model")
+    assert lines == [
+        "  heads.3.weight: missing",
+        "  network.extra: unexpected",
+        "  heads.-1.weight: shape (2, 5), expected (2, 64)",
+        "  network.neck.weight: holds values that are not finite",
+    ]
+
+
+# What training starts from
+
+
+def test_random_weights_depend_on_the_seed_alone(tmp_path):
+    torch.manual_seed(9)
+    before = torch.get_rng_state()
+    network = initial_network(TINY, 0, "none", tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(10)
+    same = initial_network(TINY, 0, "none", tmp_path)
+    other = initial_network(TINY, 1, "none", tmp_path)
+    features, again, others = (n.eval()(IMAGES) for n in (network, same, other))
+    assert torch.equal(features, again)
+    assert not torch.equal(features, others)
+
+
+def test_from_a_checkpoint(saved):
+    network = initial_network(TINY, 8, saved.name, saved.parent)
+    assert torch.equal(network.eval()(IMAGES), built().eval()(IMAGES))
+
+
+def test_from_a_checkpoint_of_another_architecture(saved):
+    other = replace(TINY, pooling="gap")
+    with pytest.raises(CheckpointError, match=r"global_pool\.power: unexpected"):
+        initial_network(other, 0, saved.name, saved.parent)
+
+
+def test_from_a_timm_state_dict(tmp_path):
+    state = timm_state()
+    write_safetensors(tmp_path / "w.safetensors", state, {})
+    network = initial_network(TINY, 0, "w.safetensors", tmp_path)
+    loaded = network.backbone.state_dict()
+    assert loaded.keys() - state.keys() == {"head.global_pool.power"}
+    assert state.keys() - loaded.keys() == {"head.fc.weight", "head.fc.bias"}
+    for key in loaded.keys() & state.keys():
+        assert torch.equal(loaded[key], torch.from_numpy(state[key])), key
+    assert loaded["head.global_pool.power"].tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("stem.0.weight", None, "missing"),
+        ("head.other.weight", np.zeros(2, np.float32), "unexpected"),
+        (
+            "head.norm.weight",
+            np.zeros(3, np.float32),
+            r"shape \(3,\), expected \(64,\)",
+        ),
+        ("head.norm.weight", np.full(64, np.inf, np.float32), "not finite"),
+    ],
+)
+def test_a_timm_state_dict_must_fit(tmp_path, key, value, fault):
+    state = timm_state()
+    del state[key if key in state else "head.fc.bias"]
+    if value is not None:
+        state[key] = value
+    write_safetensors(tmp_path / "w.safetensors", state, {})
+    with pytest.raises(CheckpointError, match=rf": 1 keys.*\n  {key}: .*{fault}"):
+        initial_network(TINY, 0, "w.safetensors", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../w.safetensors", "a/w.safetensors", "/w", "."])
+def test_weights_are_a_file_name(tmp_path, name):
+    (tmp_path / "in" / "a").mkdir(parents=True)
+    for folder in (tmp_path, tmp_path / "in" / "a"):
+        write_safetensors(folder / "w.safetensors", timm_state(), {})
+    with pytest.raises(CheckpointError, match=r"weights: must be none, timm or .*copy"):
+        initial_network(TINY, 0, name, tmp_path / "in")
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "", ".."])
+def test_no_such_weights(tmp_path, name):
+    with pytest.raises(CheckpointError, match="no such file: put the checkpoint there"):
+        initial_network(TINY, 0, name, tmp_path)
+
+
+# Weights that timm downloads
+
+
+@pytest.fixture
+def downloads(monkeypatch):
+    """Let timm "download" weights drawn from seed 77, and say what it was asked for."""
+    create, asked = timm.create_model, []
+
+    def create_model(name, pretrained=False, **options):
+        if not pretrained:
+            return create(name, **options)
+        asked.append((name, options))
+        torch.manual_seed(77)
+        return create(name, **options)
+
+    monkeypatch.setattr(timm, "create_model", create_model)
+    return asked
+
+
+def test_from_timm(downloads, tmp_path):
+    architecture = replace(TINY, options={"ls_init_value": 0.5})
+    network = initial_network(architecture, 0, "timm", tmp_path)
+    assert downloads == [("test_convnext", {"ls_init_value": 0.5})]
+    torch.manual_seed(77)
+    expected = timm.create_model("test_convnext", ls_init_value=0.5).state_dict()
+    assert torch.equal(network.backbone.stem[0].weight, expected["stem.0.weight"])
+
+
+def test_from_timm_a_transformer_of_our_image_size(downloads, tmp_path):
+    architecture = Architecture("test_vit", {}, (64, 32), 2, "gap", "none")
+    network = initial_network(architecture, 0, "timm", tmp_path)
+    assert downloads == [("test_vit", {"img_size": (64, 32)})]
+    assert network.eval()(IMAGES).shape == (3, 64)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        # As the hub's LocalEntryNotFoundError, which timm lets through when offline.
+        FileNotFoundError("Please check your connection"),
+        RuntimeError("No pretrained weights exist for test_convnext"),
+    ],
+)
+def test_timm_has_no_weights_at_hand(monkeypatch, tmp_path, error):
+    create = timm.create_model
+
+    def create_model(name, pretrained=False, **options):
+        if pretrained:
+            raise error
+        return create(name, **options)
+
+    monkeypatch.setattr(timm, "create_model", create_model)
+    with pytest.raises(
+        CheckpointError,
+        match=rf"weights: timm has no .* of 'test_convnext' at hand, {error}: connect",
+    ):
+        initial_network(TINY, 0, "timm", tmp_path)

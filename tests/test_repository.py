@@ -1,0 +1,241 @@
+"""What the repository promises about itself: honest deps, contracts, size, secrecy."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from crosscam.params import read_params
+from crosscam.recipes import free_mappings
+from tests.repository import (
+    PACKAGES,
+    ROOT,
+    arguments,
+    circle,
+    closure,
+    contract,
+    definitions,
+    documented,
+    ignored,
+    imports,
+    leaves,
+    params_class,
+    paths,
+    pipeline,
+    python_files,
+    room_of,
+    rooms_and_modules,
+    sources,
+    tracked,
+    tree_of,
+    written,
+    yaml,
+)
+
+STAGES = [path.stem for path in sorted((ROOT / "stages").glob("[!_]*.py"))]
+MEGABYTE = 2**20
+
+
+# The pipeline
+
+
+def test_every_stage_has_a_script_of_its_name() -> None:
+    assert sorted(pipeline()) == STAGES
+    for name, stage in pipeline().items():
+        assert stage["cmd"] == f"python -m stages.{name}"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_code_deps_are_the_import_closure(name: str) -> None:
+    """A missing one leaves stale results in place; a spare one retrains for nothing."""
+    code = [dep for dep in pipeline()[name]["deps"] if dep.startswith(PACKAGES)]
+    absent = [dep for dep in code if not (ROOT / dep).exists()]
+    assert not absent, f"{name} depends on files that do not exist: {absent}"
+    listed = {path for dep in code for path in python_files(dep)}
+    needed = closure(f"stages/{name}.py")
+    assert listed == needed, (
+        f"stage {name}: not listed {sorted(needed - listed)}, "
+        f"not imported {sorted(listed - needed)}. Its code deps are:\n"
+        + "".join(f"      - {dep}\n" for dep in rooms_and_modules(needed))
+    )
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_docstring_of_a_stage_is_its_contract(name: str) -> None:
+    stage = pipeline()[name]
+    said = contract(name)
+    data = {dep for dep in stage["deps"] if not dep.startswith(PACKAGES)}
+    assert said["Reads"] == data - {"requirements.txt"}
+    assert said["Writes"] == set(written(stage))
+    assert said["Params"] == set(stage.get("params", []))
+    assert said["Params"] == set(params_class(name).__dataclass_fields__)
+
+
+def test_docstring_paths_are_expanded() -> None:
+    assert paths("a/{b,c}.csv, d.json,\n   e/{f}/{g,h}") == {
+        *("a/b.csv", "a/c.csv", "d.json", "e/f/g", "e/f/h"),
+    }
+    assert paths("models/weights/${weights}") == {"models/weights/${weights}"}
+    assert paths("nothing") == set()
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_is_a_screen(name: str) -> None:
+    assert len((ROOT / f"stages/{name}.py").read_text().splitlines()) <= 80
+
+
+# The parameters
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_params_yaml_suits_every_stage(name: str) -> None:
+    read_params(ROOT / "params.yaml", params_class(name))
+
+
+def test_every_parameter_is_read() -> None:
+    """By a stage's dataclass, and by an attribute of its name somewhere in the code."""
+    classes = [params_class(name) for name in STAGES]
+    sections = {field for each in classes for field in each.__dataclass_fields__}
+    free = {path for each in classes for path in free_mappings(each)}
+    read = {
+        node.attr
+        for path in sources()
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute)
+    }
+    for leaf in leaves(yaml("params.yaml"), free):
+        section, _, key = leaf.partition(".")
+        assert section in sections, f"params.yaml: {leaf}: no stage reads {section}"
+        assert (key or section).rpartition(".")[2] in read, f"nothing reads {leaf}"
+
+
+# The code
+
+
+def test_imports_follow_the_rooms() -> None:
+    layers = (
+        {"crosscam.params", "crosscam.files"},
+        {"crosscam.model", "crosscam.cluster", "crosscam.data", "crosscam.recipes"},
+        {"crosscam.train", "crosscam.rank", "crosscam.draw", "crosscam.synthetic"},
+        {"stages"},
+        {"recipes"},
+    )
+    level = {room: i for i, rooms in enumerate(layers) for room in rooms}
+    for path in sources():
+        for target in imports(path):
+            here, there = room_of(path), room_of(target)
+            assert level[there] <= level[here], f"{path} must not import {target}"
+            assert here != "stages" or there != "stages", f"{path} imports {target}"
+
+
+def test_rooms_and_modules_import_each_other_in_no_circle() -> None:
+    modules = {path: imports(path) for path in sources()}
+    assert circle(modules) is None
+    rooms: dict[str, set[str]] = {}
+    for path, targets in modules.items():
+        here = rooms.setdefault(room_of(path), set())
+        here |= {room_of(target) for target in targets} - {room_of(path)}
+    assert circle(rooms) is None
+
+
+def test_circles_are_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) is None
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+
+
+def test_package_files_hold_a_docstring_and_nothing_else() -> None:
+    """So that importing one room never reaches another, and no dep is left out."""
+    files = [path for top in PACKAGES for path in (ROOT / top).rglob("__init__.py")]
+    assert files
+    for path in files:
+        tree = ast.parse(path.read_text())
+        assert ast.get_docstring(tree), path
+        assert len(tree.body) == 1, path
+
+
+@pytest.mark.parametrize("path", sorted(Path(p) for p in PACKAGES), ids=str)
+def test_documented_parameters_are_those_of_the_signature(path: Path) -> None:
+    found = [(p, d) for p in python_files(str(path)) for d in definitions(p)]
+    assert found
+    for source, node in found:
+        said = documented(node)
+        where = f"{source}:{node.lineno}: {node.name}"
+        assert not said or said == arguments(node), where
+
+
+# What git holds
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "data/market1501/raw/Market-1501-v15.09.15.zip",
+        "data/anything/raw/mine.zip",
+        "data/packed/images.bin",
+        "data/split/truth.csv",
+        "data/features.npz",
+        "models/inter.safetensors",
+        "models/weights/resnet50.safetensors",
+        "plots/ranked.png",
+        ".dvc-store/files/md5/00/00",
+        ".dvc/config.local",
+        ".dvc/cache/files/md5/00/00",
+        ".runs/intra-0/state",
+        ".venv/bin/python",
+    ],
+)
+def test_git_ignores_what_is_not_ours_to_publish(path: str) -> None:
+    assert ignored(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "data/market1501/raw/Market-1501-v15.09.15.zip.dvc",
+        "metrics/evaluate.json",
+        "plots/cmc.json",
+        "dvc.lock",
+    ],
+)
+def test_git_does_not_ignore_what_belongs_in_it(path: str) -> None:
+    assert not ignored(path)
+
+
+def test_tracked_files_are_small() -> None:
+    sizes = {path: (ROOT / path).stat().st_size for path in tracked()}
+    store = {path for path in sizes if path.startswith(".dvc-store/")}
+    large = {path for path in sizes if sizes[path] > 5 * MEGABYTE} - store
+    assert not large
+    assert sum(sizes[path] for path in store) <= 30 * MEGABYTE
+
+
+def test_tracked_files_name_no_machine_and_no_index() -> None:
+    # The brackets keep this list from finding itself.
+    private = re.compile(
+        r"/[w]ork/|/[r]oot/|/[h]ome/|/[U]sers/|/[o]pt/|(?<!\.dvc)/[t]mp/"
+        r"|[p]ypi\.org|[p]ythonhosted|download\.[p]ytorch\.org"
+        r"|--[i]ndex-url|--[e]xtra-index|--[f]ind-links"
+    )
+    for path in tracked():
+        data = (ROOT / path).read_bytes()
+        if path.startswith(".dvc-store/") or b"\0" in data:
+            continue
+        found = private.search(data.decode())
+        assert not found, f"{path}: {found}"
+
+
+def test_an_unsupported_python_gets_one_line(tmp_path: Path) -> None:
+    command = ["make", "--no-print-directory", "repro", "PYTHON=false"]
+    command.append(f"VENV={tmp_path}/venv")
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert "crosscam needs Python 3.11 to 3.14, found 'false': install one" in line
+    assert not (tmp_path / "venv").exists()

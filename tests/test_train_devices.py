@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from crosscam.params import ParamsError
+from crosscam.train.devices import ComputeParams, randomness, start_device
+
+
+@pytest.fixture(autouse=True)
+def restored(monkeypatch):
+    """Undo what these tests set for the whole process."""
+    threads = torch.get_num_threads()
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
+def compute(device, threads=1):
+    return ComputeParams(device, threads, 1.0, 64)
+
+
+def draws(seed, *position):
+    own = randomness(seed, *position)
+    return (
+        own.numpy.integers(2**62, size=2).tolist()
+        + torch.randint(2**62, (2,), generator=own.torch).tolist()
+        + torch.randint(2**62, (2,)).tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_available", "given"),
+    [
+        ("cpu", True, "cpu"),
+        ("cpu", False, "cpu"),
+        ("auto", True, "cuda"),
+        ("auto", False, "cpu"),
+        ("cuda", True, "cuda"),
+    ],
+)
+def test_device(monkeypatch, asked, is_available, given):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: is_available)
+    assert start_device(compute(asked)) == torch.device(given)
+
+
+def test_no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(
+        ParamsError, match=r"compute\.device: torch finds no GPU, got 'cuda': set it to"
+    ):
+        start_device(compute("cuda"))
+
+
+def test_threads_and_deterministic_algorithms(caplog):
+    torch.use_deterministic_algorithms(False)
+    with caplog.at_level(logging.INFO):
+        start_device(compute("cpu", threads=2))
+    assert torch.get_num_threads() == 2
+    assert torch.are_deterministic_algorithms_enabled()
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert f"torch {torch.__version__}" in caplog.text
+    assert "device cpu, 2 threads" in caplog.text
+
+
+def test_streams_repeat_by_seed_and_position():
+    assert draws(0, 1, 2, 3) == draws(0, 1, 2, 3)
+    first = draws(0, 1, 2, 3)
+    torch.manual_seed(5)
+    np.random.default_rng(5).random()
+    assert draws(0, 1, 2, 3) == first
+
+
+def test_streams_differ_by_seed_and_position():
+    places = itertools.product((0, 1, 2**32 - 1), (1, 2), (0, 1), (0, 1, 2))
+    streams = [draws(*place) for place in places]
+    numbers = [number for stream in streams for number in stream]
+    assert len(set(numbers)) == len(numbers)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from crosscam.data.packed import PackedImages
+from crosscam.train.optimise import Phase, TrainingError
+from crosscam.train.rounds import (
+    Position,
+    augmented,
+    new_head,
+    train_epochs,
+    training_set,
+)
+from tests.test_data_images import encoded, random_pixels
+from tests.tiny import ARCHITECTURE, SETTING, tiny_images, tiny_network
+
+
+def test_training_set(tmp_path):
+    blobs = [encoded(random_pixels(seed, 64, 32)) for seed in range(2)]
+    (tmp_path / "images.bin").write_bytes(b"".join(blobs))
+    sizes = [len(blob) for blob in blobs]
+    table = pd.DataFrame({"offset": [0, sizes[0]], "size": sizes, "camid": [4, 2]})
+    images = training_set(
+        PackedImages(tmp_path / "images.bin"), table, ARCHITECTURE, SETTING.compute
+    )
+    assert images.camids.tolist() == [4, 2]
+    for pixels, seed in zip(images.pixels, range(2), strict=True):
+        assert np.array_equal(pixels.permute(1, 2, 0), random_pixels(seed, 64, 32))
+
+
+def test_a_new_head_knows_its_classes():
+    network = tiny_network(replace(ARCHITECTURE, neck="head"))
+    raw, labels = torch.randn(5, network.feature_size), torch.tensor([0, 2, 1, 0, 2])
+    head = new_head(network, raw, labels, SETTING)
+    assert head.weight.shape == (3, network.feature_size)
+    mean = torch.nn.functional.normalize(raw[[0, 3]]).mean(0)
+    cosine = torch.nn.functional.cosine_similarity(head.weight[0], mean, dim=0)
+    assert cosine.item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("neck", "expected"), [("head", True), ("feature", False)])
+def test_a_new_head_has_the_neck_that_the_network_has_not(neck, expected):
+    network = tiny_network(replace(ARCHITECTURE, neck=neck))
+    raw = torch.randn(2, network.feature_size)
+    head = new_head(network, raw, torch.tensor([0, 0]), SETTING)
+    assert isinstance(head.norm, torch.nn.BatchNorm1d) == expected
+
+
+def test_augmented_rows():
+    network, images = tiny_network(), tiny_images()
+    rows = np.array([9, 3])
+    first, again = (
+        augmented(network, images.pixels, rows, SETTING.augment, generator)
+        for generator in (torch.Generator().manual_seed(1) for _ in range(2))
+    )
+    assert first.shape == (2, 3, 64, 32)
+    assert torch.equal(first, again)
+
+
+SECOND = Position("intra", 1, 3, stream=1)
+
+
+def run(loss, seed=0, where=SECOND, num_epochs=2):
+    network = torch.nn.Linear(1, 1)
+    phase = Phase(
+        network, [torch.nn.Linear(1, 1)], SETTING.optim, lr=0.1, num_epochs=num_epochs
+    )
+    seen = []
+
+    def batches_of(rng):
+        seen.append(rng.integers(2**62))
+        return [np.array([0])]
+
+    def loss_of(rows, generator):
+        seen.append(torch.randint(2**62, (1,), generator=generator).item())
+        seen.append(torch.randint(2**62, (1,)).item())
+        return loss * network.weight.sum().square()
+
+    setting = replace(SETTING, seed=seed)
+    return train_epochs(where, phase, setting, batches_of, loss_of), seen
+
+
+def test_epochs_are_logged(caplog):
+    with caplog.at_level(logging.INFO):
+        epochs, _ = run(1.0)
+    assert len(epochs) == 2
+    first, second = caplog.messages
+    assert first.startswith(f"intra round 2/3 epoch 1/2 loss {epochs[0].loss:.4f} lr")
+    assert second.startswith("intra round 2/3 epoch 2/2 loss")
+
+
+def test_draws_depend_on_seed_position_and_epoch_alone():
+    _, first = run(1.0)
+    assert len(set(first)) == len(first)  # no epoch repeats another
+    torch.manual_seed(1)
+    assert run(1.0)[1] == first
+    assert run(1.0, num_epochs=1)[1] == first[:3]
+    others = [
+        run(1.0, seed=1),
+        run(1.0, where=SECOND._replace(round=0)),
+        run(1.0, where=SECOND._replace(stream=2)),
+    ]
+    assert all(not set(seen) & set(first) for _, seen in others)
+
+
+def test_a_fault_says_where_it_happened():
+    with pytest.raises(TrainingError, match=r"^intra round 2/3 epoch 1: the loss must"):
+        run(math.nan)

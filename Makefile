@@ -33,8 +33,8 @@ lint: $(VENV)/.dev ## check style, types and spelling
 	@$(PY) -m mypy
 	@$(PY) -m codespell_lib
 
-# The others print a picture, a baseline and a worked example: no times.
-TIMED = $(filter-out by_hand histogram sheet,$(basename $(notdir $(wildcard benchmarks/[!_]*.py))))
+# The others print pictures, baselines and results: no times.
+TIMED = $(filter-out by_hand default_recipe histogram sheet,$(basename $(notdir $(wildcard benchmarks/[!_]*.py))))
 bench: $(VENV)/.runtime ## time every hot path beside what others ship
 	@for name in $(TIMED); do echo "== $$name"; $(PY) -m "benchmarks.$$name"; done
 

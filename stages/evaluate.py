@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from crosscam.data.faults import DataError
-from crosscam.data.packed import PackedImages
+from crosscam.data.packed import SPLIT_COLUMNS, PackedImages, read_table
 from crosscam.draw.embedding import draw_embedding
 from crosscam.draw.ranked import RankedList, Tile, draw_ranked
 from crosscam.files import read_npz, write_bytes, write_json
@@ -36,8 +36,8 @@ class Params:
 def main() -> None:
     """Run the stage."""
     p = read_params(Path("params.yaml"), Params).evaluate
-    names = ("train", "truth", "query", "gallery")
-    tables = {name: pd.read_csv(f"data/split/{name}.csv") for name in names}
+    split = Path("data/split")
+    tables = {n: read_table(split / f"{n}.csv", c) for n, c in SPLIT_COLUMNS.items()}
     arrays = read_npz(Path("data/features.npz"))
     query = feature_set(arrays["query"], tables["query"])
     gallery = feature_set(arrays["gallery"], tables["gallery"])
@@ -76,3 +76,5 @@ if __name__ == "__main__":
         main()
     except (ParamsError, DataError, RankingError) as error:
         raise SystemExit(str(error)) from None
+    except FileNotFoundError as error:
+        raise SystemExit(f"{error.filename}: no such file: run dvc repro") from None

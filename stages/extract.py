@@ -1,6 +1,6 @@
-"""Turn the images into features with a checkpoint, and some with the untrained network.
+"""Turn the test images into features, and some with the untrained network as well.
 
-Reads   data/packed/images.bin, data/split/{train,query,gallery}.csv,
+Reads   data/packed/images.bin, data/split/{query,gallery}.csv,
         models/${extract.checkpoint}, models/weights/${weights}
 Writes  data/features.npz
 Params  seed, weights, model, extract, compute
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+from torch import Tensor
 
 from crosscam.data.faults import DataError
 from crosscam.data.images import decode_all
-from crosscam.data.packed import PackedImages
-from crosscam.data.shown import shown_rows
+from crosscam.data.packed import TEST_COLUMNS, PackedImages, read_table
+from crosscam.data.shown import shown_pids
 from crosscam.files import write_npz
 from crosscam.model.checkpoint import CheckpointError, initial_network, load_checkpoint
 from crosscam.model.network import Architecture, Network
@@ -55,20 +55,24 @@ def main() -> None:
     path = Path("models") / p.extract.checkpoint
     trained = untrained if path.name == "none" else load_checkpoint(path).network
     packed = PackedImages(Path("data/packed/images.bin"))
+    query = read_table(Path("data/split/query.csv"), TEST_COLUMNS)
+    gallery = read_table(Path("data/split/gallery.csv"), TEST_COLUMNS)
+    pids = shown_pids(query["pid"].to_numpy(), p.extract.shown_pids)
     limit, batch_size = p.compute.image_cache_gb, p.compute.batch_size
+    size, own = trained.architecture.image_size, untrained.architecture.image_size
 
-    def features(network: Network, table: pd.DataFrame) -> NDArray[np.float32]:
-        pixels = decode_all(packed, table, network.architecture.image_size, limit)
+    def features(network: Network, pixels: Tensor) -> NDArray[np.float32]:
         return unit_features(raw_features(network.to(device), pixels, batch_size))
 
     arrays: dict[str, NDArray[np.float32] | NDArray[np.int64]] = {}
-    for subset in ("query", "gallery", "train"):
-        table = pd.read_csv(f"data/split/{subset}.csv")
-        arrays[subset] = features(trained, table)
-        if subset != "train":
-            rows = shown_rows(table["pid"].to_numpy(), p.extract.shown_pids)
-            arrays[f"shown_{subset}"] = rows
-            arrays[f"untrained_{subset}"] = features(untrained, table.iloc[rows])
+    for name, table in (("query", query), ("gallery", gallery)):
+        pixels = decode_all(packed, table, size, limit)
+        arrays[name] = features(trained, pixels)
+        shown = arrays[f"shown_{name}"] = np.flatnonzero(table["pid"].isin(pids))
+        few = pixels[shown]
+        if own != size:
+            few = decode_all(packed, table.iloc[shown], own, limit)
+        arrays[f"untrained_{name}"] = features(untrained, few)
     write_npz(Path("data/features.npz"), arrays)
 
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from crosscam.data.augment import AugmentParams
 from crosscam.data.faults import DataError
-from crosscam.data.packed import PackedImages
+from crosscam.data.packed import TRAIN_COLUMNS, PackedImages, read_table
 from crosscam.files import write_json, write_npz
 from crosscam.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from crosscam.model.heads import HeadParams
@@ -52,7 +51,7 @@ def main() -> None:
     network.to(device)
     heads = {camid: head.to(device) for camid, head in heads.items()}
 
-    table = pd.read_csv("data/split/train.csv")
+    table = read_table(Path("data/split/train.csv"), TRAIN_COLUMNS)
     packed = PackedImages(Path("data/packed/images.bin"))
     images = training_set(packed, table, network.architecture, p.compute)
     setting = Setting(p.seed, p.augment, p.optim, p.head, p.compute)

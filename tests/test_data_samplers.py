@@ -100,10 +100,10 @@ def test_two_labels_with_two_groups():
 
 
 def test_a_remainder_is_left_out_this_time():
-    labels = np.array([0, 0, 0, 0, 0, 1, 1])
-    seen = [np.concatenate(identity_batches(labels, 1, 2, rng(s))) for s in range(20)]
-    assert {len(set(rows.tolist())) for rows in seen} == {6}
-    assert {row for rows in seen for row in rows.tolist()} == set(range(7))
+    labels = np.array([0, 0, 0, 1, 1])
+    seen = [np.concatenate(identity_batches(labels, 2, 2, rng(s))) for s in range(20)]
+    assert {len(set(rows.tolist())) for rows in seen} == {4}
+    assert {row for rows in seen for row in rows.tolist()} == set(range(5))
 
 
 def test_a_label_of_few_rows_repeats_some():
@@ -111,8 +111,10 @@ def test_a_label_of_few_rows_repeats_some():
     groups = sorted(sorted(group.tolist()) for group in batch.reshape(2, 4))
     assert sorted(set(groups[0])) == [0, 1, 2]
     assert groups[1] == [3, 4, 5, 6]
-    batches = [identity_batches(np.zeros(2), 1, 3, rng(s))[0] for s in range(20)]
-    assert {tuple(batch) for batch in batches} == {
+    labels = np.array([0, 0, 1, 1, 1])
+    firsts = [identity_batches(labels, 2, 3, rng(s))[0] for s in range(40)]
+    groups = [b[:3] if labels[b[0]] == 0 else b[3:] for b in firsts]
+    assert {tuple(group) for group in groups} == {
         (0, 1, 0), (0, 1, 1), (1, 0, 0), (1, 0, 1)
     }  # fmt: skip
 
@@ -122,9 +124,17 @@ def test_fewer_labels_than_p():
     assert sorted(batch.tolist()) == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("num", [0, 3])
-def test_no_label(num):
-    assert identity_batches(np.full(num, -1), 4, 4, rng()) == []
+@pytest.mark.parametrize("labels", [[], [-1, -1, -1], [0, 0, 0, 0, -1]])
+def test_fewer_than_two_labels_give_no_batch(labels):
+    assert identity_batches(np.array(labels, np.int64), 4, 2, rng()) == []
+
+
+def test_nearly_all_rows_come_in_an_epoch():
+    # 80 clusters of 1 to 27 images, as the synthetic training set has them: drawing
+    # labels evenly until fewer than P are left would stop after half of the rows.
+    labels = np.repeat(np.arange(80), np.arange(80) // 3 + 1)
+    seen = np.concatenate(identity_batches(labels, 16, 4, rng()))
+    assert len(set(seen.tolist())) > 0.85 * len(labels)
 
 
 @given(
@@ -138,15 +148,16 @@ def test_every_batch_is_p_by_k(seed, num_pids, num_instances, num_labels):
     labels = draws.integers(-1, num_labels, 60)
     batches = identity_batches(labels, num_pids, num_instances, draws)
     known, counts = np.unique(labels[labels >= 0], return_counts=True)
-    num_pids = min(num_pids, len(known))
     for batch in batches:
-        assert oracles.is_identity_batch(batch, labels, num_pids, num_instances)
-    # No group comes twice, and in the end fewer than P labels have one left.
+        size = len(batch) // num_instances
+        assert 2 <= size <= num_pids
+        assert oracles.is_identity_batch(batch, labels, size, num_instances)
+    # No group comes twice, and in the end at most one label has one left.
     used = [int(labels[b[i]]) for b in batches for i in range(0, len(b), num_instances)]
     groups = dict(zip(known, np.maximum(counts // num_instances, 1), strict=True))
     left = {label: groups[label] - used.count(label) for label in groups}
     assert min(left.values()) >= 0
-    assert sum(number > 0 for number in left.values()) < num_pids
+    assert sum(number > 0 for number in left.values()) <= 1
     full = [
         row
         for b in batches

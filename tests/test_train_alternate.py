@@ -49,12 +49,21 @@ def start():
     return network, done.heads
 
 
-def run(start, inter):
-    return alternate(*start, tiny_images(), INTRA, inter, CONSTANT)
+def run(start, inter, setting=CONSTANT):
+    return alternate(*start, tiny_images(), INTRA, inter, setting)
 
 
-def test_inter_rounds_alone(calls, start):
+def test_cosine_heads_are_made_anew_without_training(calls, start):
     rounds = run(start, replace(INTER, rounds=2, intra_epochs=0))
+    assert [name for name, _ in rounds] == ["inter", "intra", "inter"]
+    assert rounds[1][1].epochs == []
+    assert calls[2][1] is rounds[1][1].heads
+    assert [record["phase"] for record in history(rounds)] == ["inter", "inter"]
+
+
+def test_linear_heads_stay_without_training(calls, start):
+    linear = replace(CONSTANT, head=replace(CONSTANT.head, kind="linear"))
+    rounds = run(start, replace(INTER, rounds=2, intra_epochs=0), linear)
     assert [name for name, _ in rounds] == ["inter", "inter"]
     assert [position for position, _ in calls] == [
         Position("inter", 0, 2, 2),

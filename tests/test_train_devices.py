@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from crosscam.params import ParamsError
 from crosscam.train.devices import ComputeParams, randomness, start_device
@@ -16,15 +17,24 @@ from crosscam.train.devices import ComputeParams, randomness, start_device
 def restored(monkeypatch):
     """Undo what these tests set for the whole process."""
     threads = torch.get_num_threads()
+    limits = threadpool_limits()  # the limits to go back to
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
     yield
+    limits.restore_original_limits()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
 
 
 def compute(device, threads=1):
     return ComputeParams(device, threads, 1.0, 64)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_of_numpy_and_of_torch(threads):
+    start_device(compute("cpu", threads))
+    assert torch.get_num_threads() == threads
+    assert {pool["num_threads"] for pool in threadpool_info()} == {threads}
 
 
 def draws(seed, *position):

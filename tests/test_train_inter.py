@@ -55,7 +55,7 @@ def test_one_head_over_all_cameras():
     assert done.heads[ALL_CAMERAS].weight.shape == (num_clusters, network.feature_size)
     assert done.pseudo_labels.shape == (45,)
     assert len(done.epochs) == INTER.epochs
-    assert done.epochs[0].num_images % (4 * 4) == 0
+    assert done.epochs[0].num_images % INTER.num_instances == 0
     assert network.training
 
 

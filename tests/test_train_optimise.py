@@ -103,6 +103,6 @@ def test_a_loss_that_is_not_finite(network, head, bad):
     run = phase(network, head)
     with pytest.raises(
         TrainingError,
-        match=rf"epoch 3: the loss must be finite, got {bad}: lower the learning rate",
+        match=rf"epoch 3: the loss must be finite, got a loss of {bad}: lower the",
     ):
         run.run_epoch(2, BATCHES[:1], lambda rows: bad * (network.value + head.value))

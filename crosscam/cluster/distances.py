@@ -25,15 +25,16 @@ def cosine_distances(features: NDArray[np.float32]) -> Distances:
     num = len(features)
     distances = np.empty((num, num), np.float32)
     for start in range(0, num, ROWS):
-        block = slice(start, start + ROWS)
-        np.matmul(features[block], features.T, out=distances[block])
-        np.subtract(1, distances[block], out=distances[block])
-        np.clip(distances[block], 0, 2, out=distances[block])
+        end = min(start + ROWS, num)
+        upper = distances[start:end, start:]  # the rest follows by symmetry
+        np.matmul(features[start:end], features[start:].T, out=upper)
+        np.subtract(1, upper, out=upper)
+        np.clip(upper, 0, 2, out=upper)
+        # A product and its transpose can differ in the last bit.
+        square = upper[:, : end - start]
+        square[:] = np.minimum(square, square.T)
+        distances[end:, start:end] = upper[:, end - start :].T
     np.fill_diagonal(distances, 0)
-    # Two blocks can differ in the last bit, as their products are summed otherwise.
-    for start in range(0, num, ROWS):
-        block = slice(start, start + ROWS)
-        distances[start:, block] = distances[block, start:].T
     return distances
 
 
@@ -53,7 +54,8 @@ def distance_at(distances: Distances, quantile: float) -> float:
     float
         0 if no distance is positive.
     """
-    upper = distances[np.triu_indices(len(distances), k=1)]
+    rows = [row[i + 1 :] for i, row in enumerate(distances)]
+    upper = np.concatenate([np.empty(0, np.float32), *rows])
     positive = upper[upper > 0]
     if not len(positive):
         return 0.0

@@ -7,7 +7,7 @@ to 80 times faster. The bytes are those of the archive, so nothing is lost.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -29,6 +29,16 @@ INDEX_COLUMNS: Mapping[str, str] = {
     "frame": "int64",
 }
 
+# The columns of the tables of the stage split; all are integers.
+TRAIN_COLUMNS = ("offset", "size", "camid")
+TEST_COLUMNS = (*TRAIN_COLUMNS, "pid")
+SPLIT_COLUMNS: Mapping[str, Sequence[str]] = {
+    "train": TRAIN_COLUMNS,
+    "query": TEST_COLUMNS,
+    "gallery": TEST_COLUMNS,
+    "truth": ("pid",),
+}
+
 
 def read_index(path: Path) -> pd.DataFrame:
     """Return the table in ``index.csv``, with the columns and types `INDEX_COLUMNS`.
@@ -38,16 +48,39 @@ def read_index(path: Path) -> pd.DataFrame:
     DataError
         If the file cannot be read or is not such a table.
     """
+    return _typed(path, INDEX_COLUMNS, "an index of images", "unzip")
+
+
+def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Return a table that the stage split wrote, with these columns of integers.
+
+    Parameters
+    ----------
+    path
+        A file such as ``train.csv``.
+    columns
+        Of `SPLIT_COLUMNS`. More columns are refused too: a training table with
+        identities is not one.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or is not such a table.
+    """
+    return _typed(path, dict.fromkeys(columns, "int64"), "a table of images", "split")
+
+
+def _typed(path: Path, types: Mapping[str, str], kind: str, stage: str) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype=dict(INDEX_COLUMNS), keep_default_na=False)
+        table = pd.read_csv(path, dtype=dict(types), keep_default_na=False)
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path}: not an index of images, got {error}: run the stage unzip"
+            f"{path}: not {kind}, got {error}: run the stage {stage}"
         ) from error
-    if list(table.columns) != list(INDEX_COLUMNS):
+    if list(table.columns) != list(types):
         raise DataError(
-            f"{path}: columns must be {list(INDEX_COLUMNS)}, got {list(table.columns)}:"
-            " run the stage unzip"
+            f"{path}: columns must be {list(types)}, got {list(table.columns)}:"
+            f" run the stage {stage}"
         )
     return table
 

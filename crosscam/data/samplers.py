@@ -64,40 +64,47 @@ def identity_batches(
     """Return batches of P pseudo identities with K images each.
 
     The rows of each label are shuffled and cut into groups of K (a remainder is left
-    out this time; a label with fewer than K rows repeats some). Then P labels that
-    still have a group are drawn for each batch, until fewer than P are left.
+    out this time; a label with fewer than K rows repeats some). Each batch then draws P
+    of the labels that still have a group, with chances in proportion to their number
+    of groups, so that few labels are left towards the end; the last batches have fewer
+    than P labels, but two at least.
 
     Parameters
     ----------
     labels
         (num_images,); rows with a negative label are left out.
     num_pids_per_batch, num_instances
-        P and K. With fewer than P labels, P is their number.
+        P and K.
     rng
         The only source of randomness.
 
     Returns
     -------
     list of ndarray
-        Row numbers, (P · K,) each, the K rows of a label side by side; empty if no
-        row is labelled.
+        Row numbers, (P · K,) each or fewer, the K rows of a label side by side; empty
+        if fewer than two labels have rows.
 
     References
     ----------
     Hermans, Beyer, Leibe: In defense of the triplet loss for person
-    re-identification, 2017, section 2. The cutting follows open-reid.
+    re-identification, 2017, section 2. The groups are those of IICS's program, which
+    draws labels evenly and stops when fewer than P are left: with 80 clusters of 1,111
+    images and P = 16, after 576 of them.
     """
     groups = {
         label: _groups(np.flatnonzero(labels == label), num_instances, rng)
         for label in np.unique(labels[labels >= 0])
     }
-    num_pids = min(num_pids_per_batch, len(groups))
     batches = []
-    available = list(groups)
-    while available and len(available) >= num_pids:
-        drawn = rng.choice(len(available), num_pids, replace=False)
-        batches.append(np.concatenate([groups[available[i]].pop() for i in drawn]))
-        available = [label for label in available if groups[label]]
+    while len(groups) >= 2:
+        labels_left = np.array(list(groups))
+        chances = np.array([len(left) for left in groups.values()], np.float64)
+        num_pids = min(num_pids_per_batch, len(groups))
+        drawn = rng.choice(
+            labels_left, num_pids, replace=False, p=chances / chances.sum()
+        )
+        batches.append(np.concatenate([groups[label].pop() for label in drawn]))
+        groups = {label: left for label, left in groups.items() if left}
     return batches
 
 

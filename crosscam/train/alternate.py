@@ -33,14 +33,14 @@ def alternate(
     Returns
     -------
     list
-        Name of the phase ("inter" or "intra") and outcome, in order. Without
-        intra-camera phases in between, the score vectors of all rounds come from
-        `heads`.
+        Name of the phase ("inter" or "intra") and outcome, in order. With
+        `inter.intra_epochs` 0, cosine heads are made anew from each camera's clusters
+        and not trained; linear ones, which would be random, stay those in `heads`.
     """
     rounds: list[tuple[str, Round]] = []
     num = inter.rounds
     for number in range(num):
-        if number > 0 and inter.intra_epochs > 0:
+        if number > 0 and (inter.intra_epochs > 0 or setting.head.kind == "cosine"):
             lr = intra.lr * inter.lr_decay**number
             position = Position("intra", number, num, stream=3)
             done = intra_round(

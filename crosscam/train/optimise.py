@@ -107,8 +107,8 @@ class Phase:
         Raises
         ------
         TrainingError
-            If the loss of a batch is not a finite number. It is looked at once an
-            epoch: once a step would make a GPU wait each time.
+            If the loss of a batch or a parameter is not a finite number. They are
+            looked at once an epoch: once a step would make a GPU wait each time.
         """
         started = time.perf_counter()
         losses, num_images = [], 0
@@ -121,15 +121,22 @@ class Phase:
             losses.append(loss.detach() * len(rows))
             num_images += len(rows)
         total = float(torch.stack(losses).sum())
-        if not math.isfinite(total):
-            raise TrainingError(
-                f"epoch {number + 1}: the loss must be finite, got {total}: "
-                "lower the learning rate"
-            )
+        self._check_finite(number, total)
         lr = self.optimizer.param_groups[1]["lr"]
         seconds = time.perf_counter() - started
         speed = num_images / seconds
         return Epoch(total / num_images, lr, num_images, len(batches), speed)
+
+    def _check_finite(self, number: int, total: float) -> None:
+        parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
+        # The last step can break the network after its loss was seen.
+        whole = all(bool(torch.isfinite(p).all()) for p in parameters)
+        if not (math.isfinite(total) and whole):
+            what = "the loss" if not math.isfinite(total) else "every parameter"
+            raise TrainingError(
+                f"epoch {number + 1}: {what} must be finite, got a loss of {total}: "
+                "lower the learning rate"
+            )
 
     def _set_lr(self, progress: float) -> None:
         factor = (1 + math.cos(math.pi * progress)) / 2 if self.cosine else 1.0

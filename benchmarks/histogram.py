@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import argparse
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from crosscam.params import read_params
 from crosscam.rank.feature_set import FeatureSet
 from crosscam.rank.match import match_features
 from crosscam.rank.score import score
 from crosscam.synthetic.plan import Shot, World, plan_shots
 from crosscam.synthetic.render import population, render_shot
+from stages import synthesize
 
+DEFAULT = Path("recipes/default.yaml")
 NUM_STRIPES = 6
 NUM_BINS = 8
 # The middle 3/8 of the width is nearly all person. The histogram of the whole width is
@@ -132,23 +137,16 @@ def row_of(world: World) -> list[float]:
 
 def main() -> None:
     """Print the table."""
+    default = read_params(DEFAULT, synthesize.Params).synthesize
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--cameras", type=int, default=5)
+    parser.add_argument("--cameras", type=int, default=default.cameras)
     arguments = parser.parse_args()
+    world = replace(default, cameras=arguments.cameras)
     print("seed   raw mAP  rank-1   normalised mAP  rank-1   within a camera rank-1")
     rows = []
     for seed in range(arguments.seeds):
-        world = World(
-            seed=seed,
-            train_pids=60,
-            test_pids=90,
-            cameras=arguments.cameras,
-            images_per_tracklet=4,
-            distractors=80,
-            junk=40,
-        )
-        rows.append(row_of(world))
+        rows.append(row_of(replace(world, seed=seed)))
         print_row(str(seed), rows[-1])
     print_row("mean", np.mean(rows, axis=0).tolist())
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from PIL import Image
 
 from crosscam.files import replacing
-from crosscam.synthetic.plan import World
+from crosscam.params import read_params
 from crosscam.synthetic.render import population
 from crosscam.synthetic.sheet import contact_sheet
+from stages import synthesize
 
+DEFAULT = Path("recipes/default.yaml")
 PICTURE = Path("docs/synthetic.png")
 PIDS = list(range(1, 8))
 NUM_COLOURS = 256  # of the palette: a third of the bytes of true colour
@@ -21,15 +23,7 @@ NUM_COLOURS = 256  # of the palette: a third of the bytes of true colour
 
 def main() -> None:
     """Write the picture."""
-    world = World(
-        seed=0,
-        train_pids=60,
-        test_pids=90,
-        cameras=5,
-        images_per_tracklet=4,
-        distractors=80,
-        junk=40,
-    )
+    world = read_params(DEFAULT, synthesize.Params).synthesize
     sheet = contact_sheet(population(world), world.seed, PIDS, world.cameras, 2)
     with replacing(PICTURE) as file:
         sheet.quantize(NUM_COLOURS, dither=Image.Dither.NONE).save(

@@ -7,24 +7,20 @@ nothing to put beside it: the bound is the patience of whoever runs `make repro`
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
-from crosscam.synthetic.plan import World, plan_shots
+from crosscam.params import read_params
+from crosscam.synthetic.plan import plan_shots
 from crosscam.synthetic.render import population, render_shot
+from stages import synthesize
 
+DEFAULT = Path("recipes/default.yaml")
 NUM_IMAGES = 500
 
 
 def main() -> None:
     """Print images per second of processor time, and bytes per image."""
-    world = World(
-        seed=0,
-        train_pids=60,
-        test_pids=90,
-        cameras=5,
-        images_per_tracklet=4,
-        distractors=80,
-        junk=40,
-    )
+    world = read_params(DEFAULT, synthesize.Params).synthesize
     start = time.process_time()
     people = population(world)
     shots = plan_shots(world)

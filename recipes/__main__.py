@@ -1,7 +1,8 @@
-"""Write params.yaml from the base and from recipes: ``make recipe NAME="iids msmt17"``.
+"""Write params.yaml from the base and from recipes: ``make recipe NAME=smoke``.
 
-Without a name, list the recipes. Parameters that were edited by hand are not replaced
-unless ``--force`` is given (``make recipe NAME=… FORCE=1``).
+Several names are applied in their order; without one, list the recipes. Parameters that
+were edited by hand are not replaced unless ``--force`` is given
+(``make recipe NAME=… FORCE=1``).
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from crosscam.data.faults import DataError
 from crosscam.data.images import decode_all
@@ -22,7 +21,7 @@ from crosscam.data.packed import TEST_COLUMNS, PackedImages, read_table
 from crosscam.data.shown import shown_pids
 from crosscam.files import write_npz
 from crosscam.model.checkpoint import CheckpointError, initial_network, load_checkpoint
-from crosscam.model.network import Architecture, Network
+from crosscam.model.network import Architecture
 from crosscam.params import Count, ParamsError, Seed, read_params
 from crosscam.train.devices import ComputeParams, start_device
 from crosscam.train.features import raw_features, unit_features
@@ -60,19 +59,16 @@ def main() -> None:
     pids = shown_pids(query["pid"].to_numpy(), p.extract.shown_pids)
     limit, batch_size = p.compute.image_cache_gb, p.compute.batch_size
     size, own = trained.architecture.image_size, untrained.architecture.image_size
-
-    def features(network: Network, pixels: Tensor) -> NDArray[np.float32]:
-        return unit_features(raw_features(network.to(device), pixels, batch_size))
-
     arrays: dict[str, NDArray[np.float32] | NDArray[np.int64]] = {}
     for name, table in (("query", query), ("gallery", gallery)):
         pixels = decode_all(packed, table, size, limit)
-        arrays[name] = features(trained, pixels)
-        shown = arrays[f"shown_{name}"] = np.flatnonzero(table["pid"].isin(pids))
-        few = pixels[shown]
-        if own != size:
-            few = decode_all(packed, table.iloc[shown], own, limit)
-        arrays[f"untrained_{name}"] = features(untrained, few)
+        raw = raw_features(trained.to(device), pixels, batch_size)
+        arrays[name] = unit_features(raw)
+        rows = arrays[f"shown_{name}"] = np.flatnonzero(table["pid"].isin(pids))
+        few = table.iloc[rows]
+        pixels = pixels[rows] if own == size else decode_all(packed, few, own, limit)
+        raw = raw_features(untrained.to(device), pixels, batch_size)
+        arrays[f"untrained_{name}"] = unit_features(raw)
     write_npz(Path("data/features.npz"), arrays)
 
 

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosscam.data.faults import DataError
-from crosscam.data.packed import PackedImages, read_index
+from crosscam.data.packed import (
+    SPLIT_COLUMNS,
+    TRAIN_COLUMNS,
+    PackedImages,
+    read_index,
+    read_table,
+)
+from crosscam.data.split import WHOLE, split
 from crosscam.files import write_csv
 from tests.zips import jpeg, market_members, pack
 
@@ -55,6 +62,33 @@ def test_index_must_hold_numbers(tmp_path: Path) -> None:
     write_csv(path, table)
     with pytest.raises(DataError, match="not an index of images"):
         read_index(path)
+
+
+def test_tables_of_the_split_round_trip(tmp_path: Path) -> None:
+    tables = split(pack(tmp_path, market_members()), WHOLE)._asdict()
+    assert tables.keys() == SPLIT_COLUMNS.keys()
+    for name, table in tables.items():
+        write_csv(tmp_path / "t.csv", table)
+        read = read_table(tmp_path / "t.csv", SPLIT_COLUMNS[name])
+        pd.testing.assert_frame_equal(read, table)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "not a table of images, got .*No such file"),
+        ("", "not a table of images, got "),
+        ("offset,size,camid\n0,9,x\n", "not a table of images, got "),
+        ("offset,size\n0,9\n", "columns must be .*, got "),
+        ("offset,size,camid,pid\n0,9,0,1\n", "columns must be .*, got .*'pid'"),
+    ],
+)
+def test_other_tables_are_refused(tmp_path: Path, text: str | None, told: str) -> None:
+    path = tmp_path / "train.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(DataError, match=rf"train\.csv: {told}.*: run the stage split"):
+        read_table(path, TRAIN_COLUMNS)
 
 
 @pytest.mark.parametrize("data", [None, b""])

@@ -10,6 +10,7 @@ from crosscam.model.network import Architecture, Network, ShiftlessNorm, timm_op
 from crosscam.model.pooling import GeneralisedMean
 from crosscam.params import ParamsError
 
+ONE_VECTOR = "must give one vector per image, got "
 SAME = {"pad_type": "same"}
 TINY = Architecture("test_convnext", {}, (64, 32), 2, "gap", "none")
 
@@ -146,6 +147,12 @@ def test_options_load_no_weights(name):
         ({"backbone": "resnet18", "options": {"output_stride": 7}}, "AssertionError"),
         ({"backbone": "resnet18.nobody"}, "RuntimeError: Invalid pretrained tag"),
         ({"image_size": (8, 8)}, "RuntimeError"),
+        ({"options": {"features_only": True}}, ONE_VECTOR + r"a list\b"),
+        ({"options": {"global_pool": ""}}, ONE_VECTOR + r"shape \(1, 64, 2, 1\)"),
+        (
+            {"backbone": "test_vit", "options": {"global_pool": ""}},
+            ONE_VECTOR + r"shape \(1, 9, 64\)",
+        ),
     ],
 )
 def test_what_timm_cannot_build(changed, fault):

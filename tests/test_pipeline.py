@@ -5,6 +5,7 @@ The tests share one run and each leaves the copy as it found it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -61,6 +62,16 @@ class Clone:
         """Bring back the committed files and their outputs."""
         self.run("git", "checkout", "--quiet", "--force", "main")
         self.dvc("checkout", "--quiet")
+
+    def outputs(self) -> dict[str, str]:
+        """Return the md5 of every output that is there, cached or in git."""
+        paths = {path for stage in pipeline().values() for path in written(stage)}
+        files = {path: self.folder / path for path in paths}
+        return {
+            path: hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+            for path, file in files.items()
+            if file.exists()
+        }
 
     def lock(self) -> str:
         return (self.folder / "dvc.lock").read_text()
@@ -142,16 +153,28 @@ def test_a_parameter_of_evaluate_runs_evaluate_only(clone: Clone) -> None:
 
 
 def test_a_bad_archive_is_told_in_a_line_and_nothing_is_lost(clone: Clone) -> None:
-    before = clone.hashes()
+    before = clone.outputs()
+    assert clone.hashes().items() <= before.items()
     (clone.folder / "data/bad/raw").mkdir(parents=True)
     (clone.folder / "data/bad/raw/bad.zip").write_bytes(b"no zip")
     clone.set_param("data/synthetic/raw/synthetic.zip", "data/bad/raw/bad.zip")
-    output = clone.dvc("repro", status=255)
-    assert "\ndata/bad/raw/bad.zip: not a zip file, or not all of it" in output
+    told = "data/bad/raw/bad.zip: not a zip file, or not all of it"
+
+    # By hand, the stage leaves its outputs alone.
+    assert clone.run("python", "-m", "stages.unzip", status=1).startswith(told)
+    assert clone.outputs() == before
+
+    # DVC takes them away before it runs the stage, and has them in its cache.
+    output = clone.run(*MAKE, "repro", status=2)
+    assert f"\n{told}" in output
     assert "Traceback" not in output
+    assert "synthesize" not in output, "the archive is another one"
     assert "data/bad" not in clone.run("git", "status", "--porcelain")
+    assert before.keys() - clone.outputs().keys() == {*written(pipeline()["unzip"])}
+    clone.run("git", "checkout", "--quiet", "metrics", "plots")
+    clone.dvc("checkout")
+    assert clone.outputs() == before
     clone.restore()
-    assert clone.hashes() == before
     assert UP_TO_DATE in clone.dvc("repro")
 
 
@@ -173,6 +196,7 @@ def test_the_store_completes_a_fresh_clone(clone: Clone, tmp_path: Path) -> None
     (clone.folder / "recipes/default.yaml").write_bytes(params.read_bytes())
     clone.run(*MAKE, "store")
     assert objects(clone.folder / ".dvc-store") == set(clone.hashes().values())
+    assert not (clone.folder / ".dvc/tmp/store").exists()
     clone.run("git", "commit", "--quiet", "--all", "--message=store")
     fresh = Clone(tmp_path / "fresh")
     clone.run("git", "clone", "--quiet", ".", str(fresh.folder))
@@ -180,6 +204,32 @@ def test_the_store_completes_a_fresh_clone(clone: Clone, tmp_path: Path) -> None
     fresh.dvc("status", "--quiet")
     assert UP_TO_DATE in fresh.dvc("repro")
     clone.run("git", "reset", "--quiet", "--hard", "HEAD~")
+
+
+def test_a_store_that_cannot_be_whole_takes_no_place(clone: Clone) -> None:
+    params = clone.folder / "params.yaml"
+    (clone.folder / "recipes/default.yaml").write_bytes(params.read_bytes())
+    earlier = clone.folder / ".dvc-store/earlier"
+    earlier.parent.mkdir(exist_ok=True)
+    earlier.touch()
+    too_large = clone.run(*MAKE, "store", "STORE_LIMIT_MB=0", status=2)
+    assert "store: must be at most 0 MB, got " in too_large
+
+    md5 = clone.hashes()["data/split/truth.csv"]
+    lost = clone.folder / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    data = lost.read_bytes()
+    lost.unlink()
+    assert "store: the pipeline is not up" in clone.run(*MAKE, "store", status=2)
+    # `dvc status` has seen it; what comes after must not rest on that.
+    blind = 'DVC=f() { [[ $$1 = status ]] || dvc "$$@"; }; f'
+    output = clone.run(*MAKE, "store", blind, status=2)
+    assert "store: the cache lacks data/split/truth.csv" in output
+    lost.write_bytes(data)
+
+    assert earlier.exists()
+    assert not (clone.folder / ".dvc/tmp/store").exists()
+    earlier.unlink()
+    clone.restore()
 
 
 def test_only_the_default_run_may_fill_the_store(clone: Clone) -> None:

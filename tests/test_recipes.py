@@ -287,3 +287,15 @@ def leaves(tree: object, where: str) -> dict[str, object]:
     return {
         k: v for key in tree for k, v in leaves(tree[key], f"{where}.{key}").items()
     }
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["Makefile", "README.md", "CONTRIBUTING.md", "recipes/__main__.py"],
+)
+def test_examples_name_recipes_that_exist(path: str) -> None:
+    example = r"""NAME=(?:"([^"]+)"|([\w<>-]+))"""
+    found = re.findall(example, (ROOT / path).read_text("utf-8"))
+    names = {name for both in found for text in both for name in text.split()}
+    assert names
+    assert names - {"<name>"} <= {recipe.stem for recipe in RECIPES}

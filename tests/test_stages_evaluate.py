@@ -82,7 +82,6 @@ def write_features(**changed):
     arrays = {
         "query": features(QUERY["angle"]),
         "gallery": features(GALLERY["angle"]),
-        "train": features([0, 90, 10, 20]),
         "untrained_query": features([50, 60]),
         "untrained_gallery": features([55, 65]),
     }
@@ -168,6 +167,27 @@ def test_a_fault_is_told_without_a_traceback(folder):
     assert child.returncode == 1
     assert "evaluate.maxrank: unknown key, did you mean 'max_rank'?" in child.stderr
     assert "Traceback" not in child.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("data/split/query.csv", "not a table of images, got .*: run the stage split"),
+        ("data/features.npz", "no such file: run dvc repro"),
+    ],
+)
+def test_missing_inputs_are_told_with_what_to_run(folder, path, told):
+    (folder / path).unlink()
+    child = subprocess.run(
+        [sys.executable, "-m", "stages.evaluate"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert child.returncode == 1
+    assert re.fullmatch(f"{path}: {told}\n", child.stderr)
+    assert outputs(folder) == {}
 
 
 @pytest.mark.parametrize("name", ["camera_pairs", "pseudo_labels"])

@@ -89,7 +89,6 @@ def test_the_stage_writes_the_archive(data: bytes, tmp_path, monkeypatch):
     lines = [f"  {key}: {value}" for key, value in vars(WORLD).items()]
     Path("params.yaml").write_text("\n".join(["synthesize:", *lines]))
     synthesize.main()
-    assert synthesize.ARCHIVE.read_bytes() == data
-    assert [path.name for path in synthesize.ARCHIVE.parent.iterdir()] == [
-        "synthetic.zip"
-    ]
+    (path,) = Path("data/synthetic/raw").iterdir()
+    assert path.name == "synthetic.zip"
+    assert path.read_bytes() == data

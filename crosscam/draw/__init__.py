@@ -1,1 +1,1 @@
-"""Curves, ranked lists and embeddings as pictures."""
+"""Ranked lists and embeddings as pictures."""

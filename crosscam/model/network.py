@@ -102,11 +102,11 @@ class Network(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.backbone = _backbone(architecture)
+        with _explained(architecture):
+            self.feature_size = _feature_size(self.backbone, architecture.image_size)
         config = self.backbone.pretrained_cfg
         self.mean: tuple[float, ...] = tuple(config["mean"])
         self.std: tuple[float, ...] = tuple(config["std"])
-        with _explained(architecture):
-            self.feature_size = _feature_size(self.backbone, architecture.image_size)
         self.neck: nn.Module = nn.Identity()
         if architecture.neck == "feature":
             self.neck = ShiftlessNorm(self.feature_size)
@@ -198,6 +198,10 @@ def _feature_size(backbone: nn.Module, image_size: tuple[int, int]) -> int:
     """Return the feature size, found by a pass, as timm's own count can differ."""
     training = backbone.training
     with torch.no_grad():
-        size = backbone.eval()(torch.zeros(1, 3, *image_size)).shape[1]
+        output = backbone.eval()(torch.zeros(1, 3, *image_size))
     backbone.train(training)
-    return int(size)
+    if not isinstance(output, Tensor) or output.ndim != 2:
+        shape = getattr(output, "shape", None)
+        found = f"shape {tuple(shape)}" if shape else f"a {type(output).__name__}"
+        raise ValueError(f"must give one vector per image, got {found}")
+    return output.shape[1]

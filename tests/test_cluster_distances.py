@@ -51,7 +51,7 @@ def test_blocks_leave_it_symmetric(seed, rows):
 
 
 def test_symmetric_where_products_are_summed_in_another_order():
-    # At this size the products of a matrix with its transpose differ in their last bits.
+    # From some size on, a product with the own transpose differs in its last bits.
     features = unit_rows(np.random.default_rng(0), 2100, 320)
     distances = cosine_distances(features)
     assert np.array_equal(distances, distances.T)

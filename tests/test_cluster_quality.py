@@ -136,7 +136,7 @@ def test_history_is_in_the_order_of_the_run():
         (1, "intra", 1, 1.0),
         (2, "intra", 2, 1.0),
         (3, "inter", 1, 0.5),
-        (4, "intra", 3, 1.0),
+        (4, "intra", 2, 1.0),
         (5, "inter", 2, 1.0),
     ]
     assert records[0].keys() == {

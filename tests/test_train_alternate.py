@@ -96,7 +96,7 @@ def test_an_intra_phase_between_two_rounds(calls, start):
         0.0005,
         0.0005,
     ])
-    assert [record["round"] for record in records] == [1, 1, 2, 2, 3]
+    assert [record["round"] for record in records] == [1, 2, 2, 3, 3]
 
 
 def test_a_run_repeats(start):

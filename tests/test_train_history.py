@@ -9,18 +9,18 @@ from crosscam.train.optimise import Epoch
 from crosscam.train.rounds import Round
 
 
-def done(labels, heads, losses):
+def done(number, labels, heads, losses):
     epochs = [Epoch(loss, loss / 100, 8, 3, 99.0) for loss in losses]
     made = {
         c: Head(2, num, HeadParams("linear", 1.0), False) for c, num in heads.items()
     }
-    return Round(np.array(labels), made, epochs)
+    return Round(number, np.array(labels), made, epochs)
 
 
 ROUNDS = [
-    ("inter", done([0, 1, -1, 1], {-1: 2}, [4.0])),
-    ("intra", done([0, -1, 0, -1], {0: 1, 3: 2}, [3.0, 2.0])),
-    ("inter", done([0, 1, 2, 2], {-1: 3}, [1.0])),
+    ("inter", done(1, [0, 1, -1, 1], {-1: 2}, [4.0])),
+    ("intra", done(2, [0, -1, 0, -1], {0: 1, 3: 2}, [3.0, 2.0])),
+    ("inter", done(2, [0, 1, 2, 2], {-1: 3}, [1.0])),
 ]
 
 
@@ -38,8 +38,8 @@ def test_one_record_per_epoch():
         for r in records
     ] == [
         (1, "inter", 1, 4.0, 2, 0.25),
-        (2, "intra", 1, 3.0, 3, 0.5),
-        (3, "intra", 1, 2.0, 3, 0.5),
+        (2, "intra", 2, 3.0, 3, 0.5),
+        (3, "intra", 2, 2.0, 3, 0.5),
         (4, "inter", 2, 1.0, 3, 0.0),
     ]
     assert [record["lr"] for record in records] == [0.04, 0.03, 0.02, 0.01]

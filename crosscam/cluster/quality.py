@@ -163,22 +163,21 @@ def quality_history(
     -------
     list of dict
         The fields of `Quality` with ``step`` from 1, ``phase`` (``intra`` or
-        ``inter``) and ``round``, from 1 within the phase.
+        ``inter``) and ``round``: its number within its stage, which for the phase
+        after the first round of `inter` is 2, as in the log.
     """
-    phases = [("intra", labels) for labels in intra]
-    for number, labels in enumerate(inter):
-        phases.append(("inter", labels))
-        if between is not None and number < len(between):
-            phases.append(("intra", between[number]))
+    phases = [("intra", number, labels) for number, labels in enumerate(intra, 1)]
+    for number, labels in enumerate(inter, 1):
+        phases.append(("inter", number, labels))
+        if between is not None and number <= len(between):
+            phases.append(("intra", number + 1, between[number - 1]))
     records: list[dict[str, Any]] = []
-    rounds = {"intra": 0, "inter": 0}
-    for step, (phase, labels) in enumerate(phases, start=1):
-        rounds[phase] += 1
+    for step, (phase, number, labels) in enumerate(phases, start=1):
         if phase == "intra":
             quality = camera_quality(labels, pids, camids)
         else:
             quality = global_quality(labels, pids)
-        place = {"step": step, "phase": phase, "round": rounds[phase]}
+        place = {"step": step, "phase": phase, "round": number}
         records.append({**place, **asdict(quality)})
     return records
 

@@ -22,19 +22,17 @@ def history(rounds: list[tuple[str, Round]]) -> list[Record]:
     Returns
     -------
     list of dict
-        ``epoch`` counts on from 1 over all rounds, ``round`` from 1 within its phase;
+        ``epoch`` counts on from 1 over all rounds, ``round`` is the round's number;
         ``loss`` and ``lr`` are the epoch's, ``num_clusters`` (over all cameras) and
         ``outliers`` (a fraction of the images) its round's.
     """
     records: list[Record] = []
-    numbers: dict[str, int] = {}
     for phase, done in rounds:
-        numbers[phase] = numbers.get(phase, 0) + 1
         for epoch in done.epochs:
             records.append({
                 "epoch": len(records) + 1,
                 "phase": phase,
-                "round": numbers[phase],
+                "round": done.number,
                 "loss": epoch.loss,
                 "lr": epoch.lr,
                 "num_images": epoch.num_images,

@@ -193,7 +193,7 @@ def train_on(
         ),
         loss_of,
     )
-    return Round(labels, {ALL_CAMERAS: head}, done)
+    return Round(position.round + 1, labels, {ALL_CAMERAS: head}, done)
 
 
 def _loss(

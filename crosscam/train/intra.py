@@ -130,7 +130,7 @@ def intra_round(
         lambda rng: camera_batches(images.camids, labels, size, rng),
         loss_of,
     )
-    return Round(labels, heads, done)
+    return Round(position.round + 1, labels, heads, done)
 
 
 def _loss(

@@ -35,7 +35,7 @@ class OptimParams:
     backbone_factor
         The backbone's learning rate, as a part of the heads'.
     schedule
-        Within a phase: ``constant`` as published, or ``cosine`` down to 0.
+        Within a phase: ``constant`` as published, or ``cosine`` towards 0.
     """
 
     name: Literal["sgd", "adamw"]

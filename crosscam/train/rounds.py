@@ -79,8 +79,9 @@ def training_set(
 
 
 class Round(NamedTuple):
-    """Outcome of a round: labels it trained on, heads it trained, its epochs."""
+    """Outcome of a round: its number from 1, its labels, heads and epochs."""
 
+    number: int
     pseudo_labels: PseudoLabels
     heads: dict[int, Head]
     epochs: list[Epoch]

@@ -39,8 +39,8 @@ TIMED = $(filter-out by_hand default_recipe histogram sheet,$(basename $(notdir 
 bench: $(VENV)/.runtime ## time every hot path beside what others ship
 	@for name in $(TIMED); do echo "== $$name"; $(PY) -m "benchmarks.$$name"; done
 
-recipe: $(VENV)/.runtime ## list the recipes, or write params.yaml: NAME=market1501-window
-	@$(PY) -m recipes $(if $(FORCE),--force) $(NAME)
+recipe: $(VENV)/.runtime ## list the recipes, or write params.yaml: NAME=iids DATASET=market1501
+	@$(PY) -m recipes $(if $(FORCE),--force) $(NAME) $(DATASET)
 
 sheet: $(VENV)/.runtime ## draw docs/synthetic.png: people by cameras
 	@$(PY) -m benchmarks.sheet

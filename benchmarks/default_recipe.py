@@ -29,15 +29,15 @@ from benchmarks.histogram import row_of
 from crosscam.data.images import decode_all
 from crosscam.data.packed import PackedImages
 from crosscam.files import write_bytes, write_json
-from crosscam.model.checkpoint import initial_network, load_checkpoint
+from crosscam.model.checkpoint import load_checkpoint, untrained
 from crosscam.model.network import Network
 from crosscam.params import read_params
 from crosscam.rank import evaluation
 from crosscam.rank.feature_set import feature_set
 from crosscam.synthetic.plan import World
-from crosscam.train.features import raw_features, unit_features
+from crosscam.train.features import features, raw_features
 from crosscam.train.inter import train_on
-from crosscam.train.rounds import Position, Setting, training_set
+from crosscam.train.rounds import Position, training_set
 from stages import evaluate, inter, intra, split, synthesize, unzip
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,8 +109,8 @@ def histogram_scores(world: World) -> dict[str, float]:
 def scores_of_stages() -> Scores:
     """Train, and return the scores before, between and after the stages."""
     p = read_params(Path("params.yaml"), intra.Params)
-    untrained = initial_network(p.model, p.seed, p.weights, Path("models/weights"))
-    scores = {"untrained": scores_of(untrained)}
+    network = untrained(p.model, p.seed, p.weights, Path("models/weights"))
+    scores = {"untrained": scores_of(network)}
     for stage in (intra, inter):
         stage.main()
         name = stage.__name__.rpartition(".")[2]
@@ -127,9 +127,7 @@ def scores_of(network: Network) -> dict[str, float]:
     for subset in ("query", "gallery"):
         table = pd.read_csv(f"data/split/{subset}.csv")
         pixels = decode_all(packed, table, network.architecture.image_size, 8.0)
-        sets.append(
-            feature_set(unit_features(raw_features(network, pixels, 256)), table)
-        )
+        sets.append(feature_set(features(network, pixels, 256), table))
     metrics = evaluation.evaluate(*sets, p).metrics
     return {key: metrics[key] for key in ("mAP", "rank1")}
 
@@ -138,11 +136,10 @@ def supervised() -> Network:
     """Train on the true identities for as many images as both stages saw."""
     p = read_params(Path("params.yaml"), intra.Params)
     q = read_params(Path("params.yaml"), inter.Params).inter
-    network = initial_network(p.model, p.seed, p.weights, Path("models/weights"))
+    network = untrained(p.model, p.seed, p.weights, Path("models/weights"))
     table = pd.read_csv("data/split/train.csv")
     packed = PackedImages(Path("data/packed/images.bin"))
     images = training_set(packed, table, p.model, p.compute)
-    setting = Setting(p.seed, p.augment, p.optim, p.head, p.compute)
     pids = pd.read_csv("data/split/truth.csv")["pid"].to_numpy()
     labels = np.unique(pids, return_inverse=True)[1].astype(np.int32)
     raw = raw_features(network, images.pixels, p.compute.batch_size)
@@ -150,7 +147,7 @@ def supervised() -> Network:
     # their full size: the supervised run sees a few images fewer, never more.
     params = dataclasses.replace(q, epochs=round(images_seen() / len(labels)))
     position = Position("supervised", 0, 1, stream=9)
-    train_on(network, raw, labels, images, params, setting, position)
+    train_on(network, raw, labels, images, params, p, position)
     return network
 
 

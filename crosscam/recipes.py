@@ -2,6 +2,9 @@
 
 A recipe is a YAML text with a part of the keys of the base. Applied to the base it
 gives a whole parameter file in which the order and the comments of the base are kept.
+
+Two keys are a recipe's own. ``extends`` names the recipe that it starts from.
+``datasets`` holds, by the name of a dataset's recipe, what of the system differs there.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import dataclasses
 import difflib
 import io
 import typing
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, get_origin
 
 from ruamel.yaml import YAML
@@ -19,6 +22,7 @@ from ruamel.yaml.error import YAMLError
 from crosscam.params import ParamsError, parse_params
 
 MARK = "# Written by: make recipe NAME="
+EXTENDS, DATASETS = "extends", "datasets"  # keys that are no parameters
 
 
 def description(recipe: str) -> str:
@@ -27,18 +31,24 @@ def description(recipe: str) -> str:
 
 
 def apply_recipes(
-    base: str, recipes: Mapping[str, str], schemas: Iterable[type]
+    base: str,
+    recipes: Mapping[str, str],
+    names: Sequence[str],
+    schemas: Iterable[type],
 ) -> str:
-    """Return the base parameters with some recipes applied, in their order.
+    """Return the base parameters with some recipes applied.
 
     Parameters
     ----------
     base
         Text of a whole parameter file.
     recipes
-        Names and texts. Mappings are merged key by key; any other value, and a
-        mapping whose keys are free (``dict`` in the schema), takes the place of the
-        earlier one. No recipe: the base itself, byte for byte.
+        All recipes there are, by name.
+    names
+        Of those to apply, in their order, each after those that it extends; last, what
+        one of them says under ``datasets`` of another. Mappings are merged key by key;
+        any other value, and a mapping whose keys are free (``dict`` in the schema),
+        takes the place of the earlier one. No name: the base itself, byte for byte.
     schemas
         The dataclasses by which stages read the file (see
         `crosscam.params.parse_params`); the result must fit each.
@@ -51,26 +61,65 @@ def apply_recipes(
     Raises
     ------
     ParamsError
-        With one line per fault: text that is not YAML, sections that the base does
-        not have, and all that the schemas refuse in the result.
+        With one line per fault: names of no recipe, text that is not YAML, sections
+        that the base does not have, and all that the schemas refuse in the result.
     """
-    if not recipes:
+    if not names:
         return base
     schemas = tuple(schemas)
     free = {path for schema in schemas for path in free_mappings(schema)}
     faults: list[str] = []
     tree = _load("the base", base, faults)
-    for name, recipe in recipes.items():
-        changes = _load(name, recipe, faults)
+    for name, changes in _layers(recipes, names, faults):
         faults += _unknown_sections(name, changes, tree)
         _merge(tree, changes, "", free)
-    names = " ".join(recipes)
-    text = f'{MARK}"{names}"\n{_dump(tree)}'
+    text = f'{MARK}"{" ".join(names)}"\n{_dump(tree)}'
     for schema in schemas:
-        faults += _schema_faults(text, schema, names)
+        faults += _schema_faults(text, schema, " ".join(names))
     if faults:
         raise ParamsError("\n".join(dict.fromkeys(faults)))
     return text
+
+
+def _layers(
+    recipes: Mapping[str, str], names: Sequence[str], faults: list[str]
+) -> list[tuple[str, Any]]:
+    """Return names and changes of all layers, the lowest first."""
+    layers: dict[str, Any] = {}
+    for name in names:
+        layers |= _lineage(recipes, name, faults)
+    last = []
+    for name, changes in layers.items():
+        for dataset, differences in (changes.pop(DATASETS, None) or {}).items():
+            faults += _unknown(dataset, recipes, f"{name}: {DATASETS}")
+            if dataset in names:
+                last.append((f"{name}: {DATASETS}: {dataset}", differences or {}))
+    return [*layers.items(), *last]
+
+
+def _lineage(
+    recipes: Mapping[str, str], name: str, faults: list[str], below: str = "recipes"
+) -> dict[str, Any]:
+    """Return a recipe and all that it extends, the first of the line first."""
+    line: dict[str, Any] = {}
+    while name is not None:
+        if name in line:
+            faults.append(f"{below}: extends itself, got {[*line]}")
+            break
+        if missing := _unknown(name, recipes, below):
+            faults += missing
+            break
+        line[name] = _load(name, recipes[name], faults)
+        name, below = line[name].pop(EXTENDS, None), f"{name}: {EXTENDS}"
+    return dict(reversed(line.items()))
+
+
+def _unknown(name: Any, recipes: Mapping[str, str], where: str) -> list[str]:
+    if name in recipes:
+        return []
+    near = difflib.get_close_matches(str(name), recipes, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {[*recipes]}"
+    return [f"{where}: there is no recipe {name!r}, {hint}"]
 
 
 def applied_recipes(params: str) -> list[str]:

@@ -1,14 +1,13 @@
-"""Write params.yaml from the base and from recipes: ``make recipe NAME=smoke``.
+"""Write params.yaml from recipes: ``make recipe NAME=iids DATASET=market1501``.
 
-Several names are applied in their order; without one, list the recipes. Parameters that
-were edited by hand are not replaced unless ``--force`` is given
+Several names are applied in their order, the dataset last; without one, the recipes are
+listed. Parameters that were edited by hand are not replaced unless ``--force`` is given
 (``make recipe NAME=… FORCE=1``).
 """
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import sys
 from pathlib import Path
@@ -27,8 +26,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--force", action="store_true")
     options = parser.parse_args(arguments)
-    paths = sorted(Path("recipes").glob("*.yaml"))
-    found = {path.stem: path.read_text("utf-8") for path in paths}
+    paths = Path("recipes").glob("*.yaml")
+    found = {path.stem: path.read_text("utf-8") for path in sorted(paths)}
     if not options.names:
         sys.stdout.write(listing(found))
         return
@@ -45,23 +44,17 @@ def main(arguments: list[str]) -> None:
 
 
 def listing(found: dict[str, str]) -> str:
-    """Return one line per recipe: its name and what it is."""
-    width = max(map(len, found), default=0)
-    return "".join(f"{n:{width}}  {description(found[n])}\n" for n in found)
+    """Return one line per recipe, its name and what it is, datasets last."""
+    about = {name: description(found[name]) for name in sorted(found)}
+    names = sorted(about, key=lambda name: about[name].startswith("Dataset:"))
+    width = max(map(len, names), default=0)
+    return "".join(f"{name:{width}}  {about[name]}\n" for name in names)
 
 
 def build(found: dict[str, str], names: list[str]) -> str:
     """Return the parameter file of some recipes, checked against every stage."""
-    faults = []
-    for name in names:
-        if name not in found:
-            near = difflib.get_close_matches(name, found, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {[*found]}"
-            faults.append(f"recipes: there is no recipe {name!r}, {hint}")
-    if faults:
-        raise ParamsError("\n".join(faults))
-    chosen = {name: found[name] for name in names if name != BASE}
-    return apply_recipes(found[BASE], chosen, schemas())
+    chosen = [name for name in names if name != BASE]
+    return apply_recipes(found[BASE], found, chosen, schemas())
 
 
 def schemas() -> list[type]:

@@ -20,18 +20,19 @@ from crosscam.data.images import decode_all
 from crosscam.data.packed import TEST_COLUMNS, PackedImages, read_table
 from crosscam.data.shown import shown_pids
 from crosscam.files import write_npz
-from crosscam.model.checkpoint import CheckpointError, initial_network, load_checkpoint
+from crosscam.model.checkpoint import CheckpointError, load_checkpoint, untrained
 from crosscam.model.network import Architecture
 from crosscam.params import Count, ParamsError, Seed, read_params
 from crosscam.train.devices import ComputeParams, start_device
-from crosscam.train.features import raw_features, unit_features
+from crosscam.train.features import features
 
 
 @dataclass(frozen=True)
 class ExtractParams:
-    """The group `extract`: file name in models/ or ``none``, and identities shown."""
+    """The group `extract`: file in models/ or ``none``, styles, identities shown."""
 
     checkpoint: str
+    restyle: bool
     shown_pids: Count
 
 
@@ -49,26 +50,24 @@ class Params:
 def main() -> None:
     """Run the stage."""
     p = read_params(Path("params.yaml"), Params)
-    device = start_device(p.compute)
-    untrained = initial_network(p.model, p.seed, p.weights, Path("models/weights"))
+    device, folder = start_device(p.compute), Path("models/weights")
+    plain = untrained(p.model, p.seed, p.weights, folder).to(device)
     path = Path("models") / p.extract.checkpoint
-    trained = untrained if path.name == "none" else load_checkpoint(path).network
-    packed = PackedImages(Path("data/packed/images.bin"))
-    query = read_table(Path("data/split/query.csv"), TEST_COLUMNS)
-    gallery = read_table(Path("data/split/gallery.csv"), TEST_COLUMNS)
-    pids = shown_pids(query["pid"].to_numpy(), p.extract.shown_pids)
-    limit, batch_size = p.compute.image_cache_gb, p.compute.batch_size
-    size, own = trained.architecture.image_size, untrained.architecture.image_size
+    trained = plain if path.name == "none" else load_checkpoint(path).network.to(device)
+    packed, split = PackedImages(Path("data/packed/images.bin")), Path("data/split")
+    names = ("query", "gallery")
+    tables = {n: read_table(split / f"{n}.csv", TEST_COLUMNS) for n in names}
+    pids = shown_pids(tables["query"]["pid"].to_numpy(), p.extract.shown_pids)
+    limit, num = p.compute.image_cache_gb, p.compute.batch_size
+    size, own = (net.architecture.image_size for net in (trained, plain))
     arrays: dict[str, NDArray[np.float32] | NDArray[np.int64]] = {}
-    for name, table in (("query", query), ("gallery", gallery)):
+    for name, table in tables.items():
+        camids = table["camid"].to_numpy() if p.extract.restyle else None
         pixels = decode_all(packed, table, size, limit)
-        raw = raw_features(trained.to(device), pixels, batch_size)
-        arrays[name] = unit_features(raw)
+        arrays[name] = features(trained, pixels, num, camids)
         rows = arrays[f"shown_{name}"] = np.flatnonzero(table["pid"].isin(pids))
-        few = table.iloc[rows]
-        pixels = pixels[rows] if own == size else decode_all(packed, few, own, limit)
-        raw = raw_features(untrained.to(device), pixels, batch_size)
-        arrays[f"untrained_{name}"] = unit_features(raw)
+        pixels = decode_all(packed, table.iloc[rows], own, limit)
+        arrays[f"untrained_{name}"] = features(plain, pixels, num)
     write_npz(Path("data/features.npz"), arrays)
 
 

@@ -3,7 +3,7 @@
 Reads   data/packed/images.bin, data/split/train.csv, models/intra.safetensors
 Writes  models/inter.safetensors, data/pseudo/inter.npz, metrics/inter.json,
         plots/inter.json
-Params  seed, augment, optim, head, intra, inter, compute
+Params  seed, augment, optim, head, distil, intra, inter, compute
 """
 
 from __future__ import annotations
@@ -14,33 +14,27 @@ from pathlib import Path
 
 import numpy as np
 
-from crosscam.data.augment import AugmentParams
 from crosscam.data.faults import DataError
 from crosscam.data.packed import TRAIN_COLUMNS, PackedImages, read_table
 from crosscam.files import write_json, write_npz
 from crosscam.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from crosscam.model.heads import HeadParams
-from crosscam.params import ParamsError, Seed, read_params
+from crosscam.params import ParamsError, read_params
 from crosscam.train.alternate import alternate
-from crosscam.train.devices import ComputeParams, start_device
+from crosscam.train.devices import start_device
 from crosscam.train.history import history, summary
 from crosscam.train.inter import InterParams
 from crosscam.train.intra import IntraParams
-from crosscam.train.optimise import OptimParams, TrainingError
+from crosscam.train.measure import measure_styles
+from crosscam.train.optimise import TrainingError
 from crosscam.train.rounds import Setting, training_set
 
 
 @dataclass(frozen=True)
-class Params:
+class Params(Setting):
     """What this stage reads of params.yaml."""
 
-    seed: Seed
-    augment: AugmentParams
-    optim: OptimParams
-    head: HeadParams
     intra: IntraParams
     inter: InterParams
-    compute: ComputeParams
 
 
 def main() -> None:
@@ -54,9 +48,9 @@ def main() -> None:
     table = read_table(Path("data/split/train.csv"), TRAIN_COLUMNS)
     packed = PackedImages(Path("data/packed/images.bin"))
     images = training_set(packed, table, network.architecture, p.compute)
-    setting = Setting(p.seed, p.augment, p.optim, p.head, p.compute)
 
-    rounds = alternate(network, heads, images, p.intra, p.inter, setting)
+    rounds = alternate(network, heads, images, p.intra, p.inter, p)
+    measure_styles(network, images, p.compute.batch_size)
 
     inter = [done for phase, done in rounds if phase == "inter"]
     intra = [done.pseudo_labels for phase, done in rounds if phase == "intra"]

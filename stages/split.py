@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from crosscam.data.faults import DataError
 from crosscam.data.packed import read_index
@@ -22,17 +23,32 @@ log = logging.getLogger("split")
 
 @dataclass(frozen=True)
 class SplitParams:
-    """Part of each camera's recording time to train on, as fractions of it."""
+    """What to train on.
+
+    Parameters
+    ----------
+    window
+        Part of each camera's recording time, as fractions of it.
+    train_lists
+        Lists of training images; only MSMT17 has more than train.
+    """
 
     window: tuple[Fraction, Fraction]
+    train_lists: tuple[Literal["train", "val"], ...]
 
     def __post_init__(self) -> None:
         """Check what ranges of single values cannot say."""
         start, stop = self.window
+        faults = []
         if start >= stop:
-            raise ValueError(
+            faults.append(
                 f"window: must begin before it ends, got [{start:g}, {stop:g}]"
             )
+        lists = list(self.train_lists)
+        if not lists or len({*lists}) < len(lists):
+            faults.append(f"train_lists: must name each list once, got {lists}")
+        if faults:
+            raise ValueError("\n".join(faults))
 
 
 @dataclass(frozen=True)
@@ -44,14 +60,16 @@ class Params:
 
 def main() -> None:
     """Run the stage."""
-    window = read_params(Path("params.yaml"), Params).split.window
-    tables = split(read_index(Path("data/packed/index.csv")), window)
+    params = read_params(Path("params.yaml"), Params).split
+    index = read_index(Path("data/packed/index.csv"))
+    tables = split(index, params.window, params.train_lists)
     for name, table in tables._asdict().items():
         write_csv(Path(f"data/split/{name}.csv"), table)
-    report = summary(tables, window)
+    report = summary(tables, params.window, params.train_lists)
     write_json(Path("metrics/split.json"), report)
-    log.info("%d training images in window %s", len(tables.train), list(window))
-    log.info("%d queries without a match", report["queries_without_match"])
+    log.info("%d training images in window %s", len(tables.train), list(params.window))
+    log.info("%(queries_without_match)d queries without a match", report)
+    log.info("%(test_only_cameras)d cameras in no training image", report)
 
 
 if __name__ == "__main__":

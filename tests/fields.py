@@ -33,12 +33,26 @@ def unread(schema: Any, reads: Reads, where: str = "") -> list[str]:
     """Return the dotted paths of the fields that nothing reads, at any depth."""
     found = []
     for name, hint in typing.get_type_hints(schema).items():
-        if (schema, name) not in reads:
+        if not any((owner, name) in reads for owner in _holders(schema, name)):
             found.append(where + name)
         for option in (hint, *typing.get_args(hint)):
             if dataclasses.is_dataclass(option):
                 found += unread(option, reads, f"{where}{name}.")
     return found
+
+
+def _holders(schema: type, name: str) -> Iterator[type]:
+    """Yield the classes through which a field of this class may be read.
+
+    Itself, those that it inherits the field from (a round reads its `Setting`, and
+    gets the `Params` of a stage), and those that inherit from it.
+    """
+    origin, *_ = [c for c in reversed(schema.__mro__) if name in _hints(c)]
+    yield from (c for c in schema.__mro__ if issubclass(c, origin))
+    stack = schema.__subclasses__()
+    while stack:
+        yield (owner := stack.pop())
+        stack += owner.__subclasses__()
 
 
 def _in_scope(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 # Ranking
 
@@ -90,7 +91,25 @@ def expanded_set(distances: Sequence[Sequence[float]], i: int, k1: int) -> set[i
 def reranked_distances(
     distances: Sequence[Sequence[float]], k1: int, k2: int, lambda_: float
 ) -> list[list[float]]:
-    """Return (1 - λ) · Jaccard + λ · d / max d, the mean of both directions."""
+    """Return the mean of both directions of the published form, 0 to the image itself.
+
+    λ = 0 is the Jaccard distance alone, which is symmetric.
+    """
+    one_way = published_distances(distances, k1, k2, lambda_)
+    num = len(distances)
+    return [
+        [0 if i == j else (one_way[i][j] + one_way[j][i]) / 2 for j in range(num)]
+        for i in range(num)
+    ]
+
+
+def published_distances(
+    distances: Sequence[Sequence[float]], k1: int, k2: int, lambda_: float
+) -> list[list[float]]:
+    """Return (1 - λ) · Jaccard + λ · d / max d, each row by its own maximum.
+
+    Not symmetric: clustering, which reads one triangle, depends on the images' order.
+    """
     num = len(distances)
     k1 = min(k1, num - 1)
     scaled = [[d / (max(row) or 1) for d in row] for row in distances]
@@ -103,16 +122,12 @@ def reranked_distances(
     for i in range(num):
         near = [vectors[j] for j in neighbours(distances, i, k2)]
         expanded.append([sum(column) / len(near) for column in zip(*near, strict=True)])
-    one_way = [
+    return [
         [
             (1 - lambda_) * (1 - jaccard_similarity(expanded[i], expanded[j]))
             + lambda_ * scaled[i][j]
             for j in range(num)
         ]
-        for i in range(num)
-    ]
-    return [
-        [0 if i == j else (one_way[i][j] + one_way[j][i]) / 2 for j in range(num)]
         for i in range(num)
     ]
 
@@ -160,6 +175,152 @@ def average_linkage(
     return clusters
 
 
+# Normalisation and camera styles. Maps are [image][channel][position]; the numbers may
+# be float64 tensors, for autograd to differentiate the definition.
+
+
+def mean(values: Sequence[Any]) -> Any:
+    """Return the arithmetic mean."""
+    return sum(values) / len(values)
+
+
+def variance(values: Sequence[Any], divisor: int = 0) -> Any:
+    """Return the mean squared deviation, or their sum over another divisor."""
+    middle = mean(values)
+    return sum((v - middle) ** 2 for v in values) / (divisor or len(values))
+
+
+def batch_moments(maps: Sequence[Any], channel: int) -> tuple[Any, Any]:
+    """Return AIBN's mean and variance of a batch, instance variances unbiased."""
+    means = [mean(image[channel]) for image in maps]
+    positions = len(maps[0][channel])
+    variances = [variance(image[channel], max(1, positions - 1)) for image in maps]
+    return mean(means), mean(variances) + variance(means)
+
+
+def aibn(
+    maps: Sequence[Any],
+    mix: Any,
+    weight: Sequence[Any],
+    bias: Sequence[Any],
+    eps: float,
+    running: Sequence[tuple[Any, Any]] | None = None,
+) -> list[list[list[Any]]]:
+    """Return maps normalised by instance and batch; `running`: (mean, var) by channel.
+
+    The published program takes the batch's variance as E[v + m²] - E[m]², equal in
+    exact numbers, negative in float32 where the mean is large.
+    """
+    share = min(max(mix, 0), 1)
+    result = []
+    for image in maps:
+        normed = []
+        for channel, values in enumerate(image):
+            far, wide = running[channel] if running else batch_moments(maps, channel)
+            own = variance(values, max(1, len(values) - 1))
+            middle = (1 - share) * mean(values) + share * far
+            spread = (1 - share) * own + share * wide
+            normed.append([
+                weight[channel] * (v - middle) / (spread + eps) ** 0.5 + bias[channel]
+                for v in values
+            ])
+        result.append(normed)
+    return result
+
+
+def camera_moments(
+    maps: Sequence[Any], camids: Sequence[int], camid: int, channel: int
+) -> tuple[float, float]:
+    """Return mean and variance over all positions of all images of a camera."""
+    values = [
+        value
+        for image, own in zip(maps, camids, strict=True)
+        if own == camid
+        for value in image[channel]
+    ]
+    return mean(values), variance(values)
+
+
+def restyled(
+    maps: Sequence[Any],
+    sources: Sequence[int],
+    targets: Sequence[int | None],
+    moments: Sequence[Sequence[tuple[float, float]]],
+    arriving: Sequence[Sequence[Sequence[tuple[float, float]]]],
+    eps: float,
+) -> list[list[list[float]]]:
+    """Return maps in the style of their targets.
+
+    `moments` are by camera and channel, those of the `arriving` maps by source camera,
+    target camera and channel.
+    """
+    result = []
+    for image, source, target in zip(maps, sources, targets, strict=True):
+        styled = []
+        for channel, values in enumerate(image):
+            if target is None:
+                styled.append(list(values))
+                continue
+            old_mean, old_var = arriving[source][target][channel]
+            new_mean, new_var = moments[target][channel]
+            styled.append([
+                (v - old_mean) / math.sqrt(old_var + eps) * math.sqrt(new_var + eps)
+                + new_mean
+                for v in values
+            ])
+        result.append(styled)
+    return result
+
+
+def published_arriving(
+    moments: Sequence[Sequence[tuple[float, float]]],
+) -> list[list[Sequence[tuple[float, float]]]]:
+    """Return what the published program takes for the moments of what arrives.
+
+    Those of the image's own camera, whatever style the layers before have given it.
+    """
+    return [[own for _ in moments] for own in moments]
+
+
+def all_camera_moments(
+    maps: Sequence[Any], camids: Sequence[int], camid: int
+) -> list[tuple[float, float]]:
+    """Return a camera's mean and variance by channel."""
+    return [camera_moments(maps, camids, camid, c) for c in range(len(maps[0]))]
+
+
+def style_moments(
+    parts: Sequence[Callable[[Any], Any]],
+    images: Any,
+    sources: Sequence[int],
+    num_cameras: int,
+    eps: float,
+) -> tuple[list[Any], list[Any]]:
+    """Return the moments of all cameras by layer, and of what arrives there.
+
+    `parts` compute the maps before each layer from those after the one before. Moments
+    are by layer, camera and channel; arriving ones by layer, source camera, target
+    camera and channel.
+    """
+    cameras = range(num_cameras)
+    moments, arriving = [], []
+    plain, styled = images, [images for _ in cameras]  # by target
+    for part in parts:
+        plain, styled = part(plain), [part(maps) for maps in styled]
+        own = [all_camera_moments(plain, sources, c) for c in cameras]
+        found = [
+            [all_camera_moments(styled[t], sources, s) for t in cameras]
+            for s in cameras
+        ]
+        styled = [
+            restyled(styled[t], sources, [t] * len(plain), own, found, eps)
+            for t in cameras
+        ]
+        moments.append(own)
+        arriving.append(found)
+    return moments, arriving
+
+
 # Training
 
 
@@ -175,6 +336,59 @@ def batch_hard_triplet(
         negative = min((d for other, d in of if other != label), default=math.inf)
         total += max(0, margin + positive - negative)
     return total / len(features)
+
+
+def softmax(logits: Sequence[float]) -> list[float]:
+    """Return probabilities."""
+    largest = max(logits)
+    powers = [math.exp(value - largest) for value in logits]
+    return [power / sum(powers) for power in powers]
+
+
+def soft_cross_entropy(
+    logits: Sequence[Sequence[float]], teacher: Sequence[Sequence[float]]
+) -> float:
+    """Return the mean of -Σ p log q, p of the teacher."""
+    total = 0.0
+    for row, taught in zip(logits, teacher, strict=True):
+        pairs = zip(softmax(taught), softmax(row), strict=True)
+        total -= sum(p * math.log(q) for p, q in pairs)
+    return total / len(logits)
+
+
+def soft_triplet(
+    features: Sequence[Sequence[float]],
+    teacher: Sequence[Sequence[float]],
+    labels: Sequence[int],
+) -> float:
+    """Return the cross entropy of choosing positive over negative, as the teacher does.
+
+    Positive and negative are the hardest in `features`, and the teacher's distances
+    are those to the same images.
+    """
+    losses = []
+    for i, label in enumerate(labels):
+        far = [math.dist(features[i], other) for other in features]
+        taught = [math.dist(teacher[i], other) for other in teacher]
+        positives = [j for j, other in enumerate(labels) if other == label]
+        negatives = [j for j, other in enumerate(labels) if other != label]
+        if negatives:
+            pair = [max(positives, key=far.__getitem__)]
+            pair.append(min(negatives, key=far.__getitem__))
+            logits = [[far[j] for j in pair]]
+            losses.append(soft_cross_entropy(logits, [[taught[j] for j in pair]]))
+    return mean(losses) if losses else 0.0
+
+
+def camera_turns(
+    orders: Sequence[Sequence[int]], offsets: Sequence[float]
+) -> list[int]:
+    """Return rows by (i + u) / n: i their place in their camera's order of n rows."""
+    turns = []
+    for number, (order, offset) in enumerate(zip(orders, offsets, strict=True)):
+        for i, row in enumerate(order):
+            turns.append(((i + offset) / len(order), number, i, row))
+    return [row for _, _, _, row in sorted(turns)]
 
 
 def is_identity_batch(

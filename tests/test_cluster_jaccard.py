@@ -57,6 +57,38 @@ def test_both_directions_are_averaged():
     assert result[0, 1] == pytest.approx((1 / 3 + 1 / 2) / 2)
 
 
+def test_the_published_form_is_not_symmetric():
+    # As above; a clustering reads what is above the diagonal, 1/3 or, with the images
+    # in reverse order, 1/2.
+    distances = between_points([0, 1, 3]).tolist()
+    published = oracles.published_distances(distances, 2, 1, 1.0)
+    assert published[0][1] == pytest.approx(1 / 3)
+    assert published[1][0] == pytest.approx(1 / 2)
+
+
+def test_the_jaccard_distance_alone():
+    # λ = 0, no expansion of the query. k1 = 1: 0 and 1 have each other, 3 has none that
+    # has it; V = (1, e^-1/3) and (e^-1/2, 1) over their sums, and (0, 0, 1).
+    result = reranked_distances(between_points([0, 1, 3]), RerankParams(1, 1, 0.0))
+    first, second = (1 / (1 + math.exp(-d)) for d in (1 / 3, 1 / 2))
+    shared = (1 - first) + (1 - second)  # the minima: both have themselves first
+    expected = 1 - shared / (2 - shared)
+    assert result == pytest.approx(
+        np.array([[0, expected, 1], [expected, 0, 1], [1, 1, 0]]), abs=1e-6
+    )
+
+
+@given(seed=seeds, num=st.integers(2, 12), params=sizes)
+def test_is_the_mean_of_both_directions_of_the_published_form(seed, num, params):
+    distances = random_distances(np.random.default_rng(seed), num)
+    one_way = oracles.published_distances(distances.tolist(), *vars(params).values())
+    expected = (np.array(one_way) + np.transpose(one_way)) / 2
+    np.fill_diagonal(expected, 0)
+    assert reranked_distances(distances, params) == pytest.approx(expected, abs=2e-6)
+    if params.lambda_ == 0:  # then it is symmetric as published
+        assert np.array(one_way) == pytest.approx(np.transpose(one_way))
+
+
 def test_neighbours_of_copies_are_the_lowest_indices():
     copies = np.zeros((4, 4), np.float32)
     expected = [[0, 1, 2], [1, 0, 2], [2, 0, 1], [3, 0, 1]]

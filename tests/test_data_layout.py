@@ -5,108 +5,158 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crosscam.data import dukemtmc, market1501, msmt17
 from crosscam.data.layout import recognise
-from crosscam.data.market1501 import FOLDERS, PUBLISHED, ImageName
-from tests.zips import TOP, market_members
+from crosscam.data.listing import Listing
+from crosscam.data.msmt17_images import NOT_LISTED
+from tests.zips import (
+    TOP,
+    duke_members,
+    mac_members,
+    market_members,
+    msmt17_members,
+)
 
 WHOLE = tuple(market_members())
 
+DATASETS = {
+    "market1501": market_members(),
+    "dukemtmc": duke_members(),
+    "msmt17_v1": msmt17_members("V1"),
+    "msmt17_v2": msmt17_members("V2"),
+}
 
-@pytest.mark.parametrize("top", ["", TOP, "a/b c/Märket", "query", "bounding_box_test"])
-def test_top_folder_may_be_anything(top: str) -> None:
-    listing = recognise(tuple(market_members(top)))
-    assert listing.faults == ()
-    assert listing.layout == "market1501"
-    assert listing.published == PUBLISHED
-    assert [image.member for image in listing.images] == sorted(market_members(top))
-
-
-def test_subset_and_name_are_told() -> None:
-    images = {image.member: image for image in recognise(WHOLE).images}
-    image = images[f"{TOP}/bounding_box_train/0007_c2s1_000725_01.jpg"]
-    assert (image.subset, image.name) == ("train", ImageName(7, 1, 1, 725))
-    assert images[f"{TOP}/bounding_box_test/-1_c1s1_000001_01.jpg.jpg"].name.pid == -1
-    subsets = [image.subset for image in images.values()]
-    assert [subsets.count(name) for name in FOLDERS.values()] == [12, 4, 6]
+PUBLISHED = {
+    "market1501": market1501.PUBLISHED,
+    "dukemtmc": dukemtmc.PUBLISHED,
+    "msmt17": msmt17.PUBLISHED,
+}
 
 
-def test_synthetic_dataset_has_no_published_counts() -> None:
-    listing = recognise(tuple(market_members("synthetic")))
-    assert (listing.layout, listing.published) == ("synthetic", None)
+def recognised(*names: str) -> Listing:
+    """Return the listing of files that need not be read."""
+    return recognise(names, {}.__getitem__)
 
 
-def test_other_members_are_counted_by_kind() -> None:
-    others = [
-        f"__MACOSX/{TOP}/query/._0003_c1s1_000300_01.jpg",
-        f"{TOP}/query/._0003_c1s1_000300_01.jpg",
-        f"{TOP}/query/.DS_Store",
-        f"{TOP}/query/Thumbs.db",
-        f"{TOP}/gt_bbox/0003_c1s1_000300_01.jpg",
-        f"{TOP}/gt_query/0003_c1s1_000300_01_good.mat",
-        f"{TOP}/readme.txt",
-        f"{TOP}/notes.pdf",
-        "LICENSE",
+def listing_of(members: dict[str, bytes]) -> Listing:
+    return recognise([*members], members.__getitem__)
+
+
+@pytest.mark.parametrize("layout", DATASETS)
+def test_layout_is_recognised(layout: str) -> None:
+    found = listing_of(DATASETS[layout])
+    assert (found.layout, found.faults, found.ignored) == (layout, (), {})
+    assert found.published == PUBLISHED[layout.partition("_")[0]]
+    members = sorted(n for n in DATASETS[layout] if n.endswith(".jpg"))
+    assert [image.member for image in found.images] == members
+
+
+@pytest.mark.parametrize("layout", DATASETS)
+@pytest.mark.parametrize("top", ["", "Re-ID data/MSMT17_V2", "a/b c/Märket", "train"])
+def test_top_folder_may_be_anything(layout: str, top: str) -> None:
+    members = DATASETS[layout]
+    prefix = f"{top}/" if top else ""
+    moved = {prefix + name.split("/", 1)[1]: data for name, data in members.items()}
+    found = listing_of(moved)
+    assert (found.layout, found.faults) == (layout, ())
+    assert [(image.subset, image.name) for image in found.images] == [
+        (image.subset, image.name) for image in listing_of(members).images
     ]
-    listing = recognise((*WHOLE, *others))
-    assert listing.faults == ()
-    assert len(listing.images) == len(WHOLE)
-    assert listing.ignored == {
+
+
+@pytest.mark.parametrize("top", ["query", "bounding_box_test/query"])
+def test_top_folder_may_be_called_as_one_of_the_three(top: str) -> None:
+    found = listing_of(market_members(top))
+    assert (found.layout, found.faults) == ("market1501", ())
+    assert len(found.images) == len(WHOLE)
+
+
+@pytest.mark.parametrize("layout", DATASETS)
+def test_files_of_the_system_are_left_out(layout: str) -> None:
+    members = DATASETS[layout]
+    added = mac_members(members) | {"a/Thumbs.db": b"", "a/desktop.ini": b""}
+    found = listing_of(added)
+    assert found.images == listing_of(members).images
+    assert (found.layout, found.faults) == (layout, ())
+    assert found.ignored == {
         ".DS_Store": 1,
         "Thumbs.db": 1,
-        "gt_bbox": 1,
-        "gt_query": 1,
-        "macOS metadata": 2,
-        "other": 2,
-        "readme": 1,
+        "desktop.ini": 1,
+        "macOS metadata": len(members) + 1,
     }
 
 
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_order_of_members_does_not_matter(seed: int) -> None:
-    shuffled = np.random.default_rng(seed).permutation(WHOLE).tolist()
-    assert recognise(shuffled) == recognise(WHOLE)
+def test_msmt17_as_users_have_it() -> None:
+    """A zip of macOS: nested twice, and .jpeg in the lists (IICS, issue 5)."""
+    members = {
+        name: data.replace(b".jpg", b".jpeg") if name.endswith(".txt") else data
+        for name, data in msmt17_members("V2", "MSMT17_V2/MSMT17_V2").items()
+    }
+    found = listing_of(mac_members(members))
+    assert (found.layout, found.faults) == ("msmt17_v2", ())
+    assert found.ignored == {".DS_Store": 1, "macOS metadata": len(members) + 1}
+    assert len(found.images) == 16
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_empty_subset_is_a_fault(folder: str) -> None:
-    names = [name for name in WHOLE if f"/{folder}/" not in name]
-    message = (
-        f"{FOLDERS[folder]}: no image under {folder}/: the archive is not complete"
-    )
-    assert recognise(names).faults == (message,)
-
-
-def test_every_wrong_name_is_a_fault() -> None:
-    names = (*WHOLE, f"{TOP}/query/notes.txt", f"{TOP}/query/0001_c0s1_000001_01.jpg")
-    first, second = recognise(names).faults
-    assert first.startswith(
-        f"'{TOP}/query/0001_c0s1_000001_01.jpg': camera number is 0"
-    )
-    assert second.startswith(f"'{TOP}/query/notes.txt': not a Market-1501 image name")
-
-
-def test_image_in_a_deeper_folder_is_a_fault() -> None:
-    name = f"{TOP}/query/more/0001_c1s1_000001_01.jpg"
-    (fault,) = recognise((*WHOLE, name)).faults
-    assert fault == f"{name!r}: below the image folder: move it up into it"
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), layout=st.sampled_from([*DATASETS]))
+def test_order_of_members_does_not_matter(seed: int, layout: str) -> None:
+    members = mac_members(DATASETS[layout])
+    names = np.random.default_rng(seed).permutation([*members]).tolist()
+    assert recognise(names, members.__getitem__) == listing_of(members)
 
 
 def test_two_datasets_are_a_fault() -> None:
-    (fault,) = recognise((*WHOLE, *market_members("other"))).faults
+    (fault,) = recognised(*WHOLE, *market_members("other")).faults
     assert fault.startswith("image folders lie under 2 top folders, got ['Market-15")
 
 
-@pytest.mark.parametrize("names", [(), ("a/b.jpg", "c.txt"), ("/",), ("MSMT17_V1/x",)])
+def test_market1501_and_msmt17_are_a_fault() -> None:
+    found = listing_of(market_members() | msmt17_members())
+    assert (found.layout, found.images) == ("unknown", ())
+    (fault,) = found.faults
+    assert fault.startswith("holds two datasets, the folders ['bounding_box_train'")
+    assert "'MSMT17_V1/test/0000/0000_201_01_0303morning_0017_0.jpg'" in fault
+
+
+def test_a_list_beside_the_three_folders_is_no_dataset() -> None:
+    found = recognised(*WHOLE, f"{TOP}/list_train.txt")
+    assert (found.layout, found.ignored, found.faults) == (
+        "market1501",
+        {"other": 1},
+        (),
+    )
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (),
+        ("a/b.jpg", "c.txt"),
+        ("/",),
+        ("MSMT17_V1/x",),
+        ("._list_train.txt", "__MACOSX/query/0001_c1s1_000001_01.jpg"),
+        ("gt_bbox/query/0001_c1s1_000001_01.jpg",),
+    ],
+)
 def test_unknown_layout_is_a_fault(names: tuple[str, ...]) -> None:
-    listing = recognise(names)
-    assert (listing.layout, listing.images) == ("unknown", ())
-    assert "not a dataset of a known layout, got [" in listing.faults[0]
-    assert "expected the folders ['bounding_box_train', " in listing.faults[0]
+    found = recognised(*names)
+    assert (found.layout, found.images) == ("unknown", ())
+    (fault,) = found.faults
+    assert fault.startswith("not a dataset of a known layout, got [")
+    assert "expected the folders ['bounding_box_train', " in fault
+    assert "or the lists ['list_train.txt', " in fault
 
 
-def test_other_naming_is_told_first() -> None:
-    names = [f"Duke/{folder}/0005_c2_f0046985.jpg" for folder in FOLDERS]
-    first, *others = recognise(names).faults
-    assert first.startswith("none of 3 files in image folders is named as in Market-1")
-    assert len(others) == 3
+@pytest.mark.parametrize("part", ["/mask_t", ".txt"])
+def test_half_of_msmt17_is_not_unknown(part: str) -> None:
+    members = {n: d for n, d in msmt17_members("V2").items() if part in n}
+    found = listing_of(members)
+    assert found.faults
+    assert not any("known layout" in fault for fault in found.faults)
+
+
+def test_images_not_in_any_list_are_counted() -> None:
+    members = msmt17_members()
+    name = "MSMT17_V1/train/0009/0009_000_01_0303noon_0001_0.jpg"
+    assert listing_of(members | {name: b""}).ignored == {NOT_LISTED: 1}

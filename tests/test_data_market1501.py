@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosscam.data.faults import DataError
-from crosscam.data.market1501 import PUBLISHED, ImageName, parse_name
+from crosscam.data.market1501 import PUBLISHED, parse_name
+from crosscam.data.naming import ImageName
 from tests.zips import market_name
 
 

@@ -16,7 +16,8 @@ from crosscam.data.packed import (
     read_index,
     read_table,
 )
-from crosscam.data.split import WHOLE, split
+from crosscam.data.split import split
+from crosscam.data.window import WHOLE
 from crosscam.files import write_csv
 from tests.zips import jpeg, market_members, pack
 
@@ -65,7 +66,7 @@ def test_index_must_hold_numbers(tmp_path: Path) -> None:
 
 
 def test_tables_of_the_split_round_trip(tmp_path: Path) -> None:
-    tables = split(pack(tmp_path, market_members()), WHOLE)._asdict()
+    tables = split(pack(tmp_path, market_members()), WHOLE, ["train"])._asdict()
     assert tables.keys() == SPLIT_COLUMNS.keys()
     for name, table in tables.items():
         write_csv(tmp_path / "t.csv", table)

@@ -72,7 +72,7 @@ def test_every_unreadable_image_is_named(tmp_path: Path) -> None:
     first, second, third, *rest = members
     members |= {first: b"text", second: members[second][:-50], third: bytes(2**16)}
     with Archive(write_zip(tmp_path / "a.zip", members)) as archive:
-        table, faults = scan(archive, recognise(archive.names).images)
+        table, faults = scan(archive, recognise(archive.names, archive.read).images)
     assert sorted(table["member"]) == sorted(rest)
     assert [fault.split("'")[1] for fault in faults] == sorted([first, second, third])
     for words in ("not a JPEG or PNG image", "cannot be decoded, got ", "unpacks "):

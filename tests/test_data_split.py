@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from crosscam.data.faults import DataError
 from crosscam.data.packed import INDEX_COLUMNS
-from crosscam.data.split import has_match, in_window, recording_time, split, summary
+from crosscam.data.split import has_match, split, summary
+from crosscam.data.window import WHOLE
 
-WHOLE = (0.0, 1.0)
+TRAIN = ("train",)
 
 
 def rows(subset: str, *people: tuple[int, int], **more: Any) -> list[dict[str, Any]]:
@@ -47,7 +48,7 @@ def good_index() -> pd.DataFrame:
 
 
 def test_tables_by_hand() -> None:
-    tables = split(good_index().iloc[::-1], WHOLE)
+    tables = split(good_index().iloc[::-1], WHOLE, TRAIN)
     assert tables.train.to_csv(index=False).split() == [
         "offset,size,camid", "50,10,1", "60,10,0", "70,10,0",
     ]  # fmt: skip
@@ -59,7 +60,7 @@ def test_tables_by_hand() -> None:
 
 
 def test_summary_by_hand() -> None:
-    report = summary(split(good_index(), WHOLE), WHOLE)
+    report = summary(split(good_index(), WHOLE, TRAIN), WHOLE, TRAIN)
     none = {"junk": 0, "distractors": 0}
     assert report["train"] == {"images": 3, "identities": 2, "cameras": 2} | none
     assert report["query"] == {"images": 3, "identities": 2, "cameras": 2} | none
@@ -67,7 +68,8 @@ def test_summary_by_hand() -> None:
         "images": 5, "identities": 2, "cameras": 2, "junk": 1, "distractors": 1,
     }  # fmt: skip
     assert report["train_images_per_camera"] == {"c1": 2, "c2": 1}
-    assert report["window"] == [0, 1]
+    assert (report["window"], report["train_lists"]) == ([0, 1], ["train"])
+    assert report["test_only_cameras"] == 0
     assert report["queries_without_match"] == 0
 
 
@@ -75,7 +77,7 @@ def test_same_image_under_two_cameras_keeps_its_order() -> None:
     index = good_index()
     index.loc[index["subset"] == "train", "offset"] = 50
     for table in (index, index.iloc[::-1]):
-        tables = split(table, WHOLE)
+        tables = split(table, WHOLE, TRAIN)
         assert tables.train["camid"].tolist() == [0, 0, 1]
         assert tables.truth["pid"].tolist() == [1, 2, 2]
 
@@ -86,17 +88,23 @@ def test_training_rows_do_not_depend_on_identities(seed: int) -> None:
     rng = np.random.default_rng(seed)
     num = 60
     train = [
-        {"subset": "train", "pid": 10 + i % 9, "camid": i % 2, "frame": int(frame)}
+        {
+            "subset": ("train", "val")[i % 3 == 0],
+            "pid": 10 + i % 9,
+            "camid": i % 2,
+            "frame": int(frame),
+        }
         for i, frame in enumerate(rng.integers(0, 500, num))
     ]
     index = index_of(rows("gallery", (5, 1)), train, rows("query", (5, 0)))
     index["offset"] = 10 * rng.integers(0, 40, len(index))  # many images shared
     permuted = index.copy()
-    is_train = index["subset"] == "train"
+    is_train = index["subset"].isin(["train", "val"])
     permuted.loc[is_train, "pid"] = rng.permutation(index["pid"][is_train])
     names = rng.permutation(index["member"][is_train])  # names hold the identities
     permuted.loc[is_train, "member"] = names
-    first, second = (split(table, (0.0, 0.8)) for table in (index, permuted))
+    lists = [TRAIN, ("train", "val")][seed % 2]
+    first, second = (split(table, (0.0, 0.8), lists) for table in (index, permuted))
     for name in ("train", "query", "gallery"):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name))
     assert len(first.truth) == len(second.truth) == len(first.train)
@@ -127,119 +135,9 @@ def test_matches_equal_those_of_a_slow_search(seed: int) -> None:
 
 def test_queries_without_match_are_counted() -> None:
     index = pd.concat([good_index(), index_of(rows("query", (7, 0)))])
-    assert summary(split(index, WHOLE), WHOLE)["queries_without_match"] == 1
-
-
-# the worked example of docs/datasets.md: camera, sequence, frame, time
-EXAMPLE = [
-    (0, 1, 100, 0.0),
-    (0, 1, 200, 0.25),
-    (0, 1, 300, 0.5),
-    (0, 3, 50, 0.5),
-    (0, 3, 150, 0.75),
-    (0, 3, 250, 1.0),
-    (1, 1, 7, 0.0),
-    (1, 1, 9, 1.0),
-]
-
-
-def timed(images: list[tuple[Any, ...]]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [image[:3] for image in images], columns=["camid", "sequence", "frame"]
+    assert (
+        summary(split(index, WHOLE, TRAIN), WHOLE, TRAIN)["queries_without_match"] == 1
     )
-
-
-def test_recording_time_by_hand() -> None:
-    assert recording_time(timed(EXAMPLE)).tolist() == [image[3] for image in EXAMPLE]
-
-
-def test_camera_with_one_frame_is_at_its_beginning() -> None:
-    assert recording_time(timed([(0, 1, 9), (0, 2, 4), (0, 1, 9)])).tolist() == [
-        0,
-        0,
-        0,
-    ]
-
-
-@pytest.mark.parametrize(
-    ("window", "kept"),
-    [
-        ((0.0, 0.5), [0, 1, 6]),
-        ((0.5, 1.0), [2, 3, 4, 5, 7]),
-        ((0.0, 1.0), [0, 1, 2, 3, 4, 5, 6, 7]),
-    ],
-)
-def test_window_by_hand(window: tuple[float, float], kept: list[int]) -> None:
-    assert np.flatnonzero(in_window(timed(EXAMPLE), window)).tolist() == kept
-
-
-def slow_recording_time(train: pd.DataFrame) -> list[float]:
-    """Walk along each camera's frames and add up the steps within sequences."""
-    clock: dict[tuple[int, int, int], int] = {}
-    for camid in sorted(set(train["camid"])):
-        passed, last = 0, None
-        seen = sorted({
-            (r.sequence, r.frame) for r in train[train.camid == camid].itertuples()
-        })
-        for sequence, frame in seen:
-            if last is not None and last[0] == sequence:
-                passed += frame - last[1]
-            clock[camid, sequence, frame] = passed
-            last = (sequence, frame)
-    end = {c: max(t for key, t in clock.items() if key[0] == c) for c, *_ in clock}
-    return [
-        clock[r.camid, r.sequence, r.frame] / (end[r.camid] or 1)
-        for r in train.itertuples()
-    ]
-
-
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), last_frame=st.integers(0, 300))
-def test_recording_time_equals_that_of_a_slow_walk(seed: int, last_frame: int) -> None:
-    rng = np.random.default_rng(seed)
-    columns = {"camid": 3, "sequence": 3, "frame": last_frame + 1}
-    train = pd.DataFrame({k: rng.integers(0, n, 40) for k, n in columns.items()})
-    time = recording_time(train)
-    assert time.tolist() == slow_recording_time(train)
-    order = rng.permutation(len(train))
-    assert recording_time(train.iloc[order]).tolist() == time[order].tolist()
-
-
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), cut=st.floats(0.2, 0.8))
-def test_adjacent_windows_share_nothing_and_leave_nothing(
-    seed: int, cut: float
-) -> None:
-    rng = np.random.default_rng(seed)
-    train = timed([
-        (c, s, int(f)) for c in (0, 1) for s in (1, 2) for f in rng.choice(99, 20)
-    ])
-    first, second = in_window(train, (0.0, cut)), in_window(train, (cut, 1.0))
-    assert (first ^ second).all()
-
-
-def test_window_needs_frames() -> None:
-    index = good_index()
-    index["sequence"] = index["frame"] = -1
-    assert len(split(index, WHOLE).train) == 3
-    with pytest.raises(
-        DataError, match=r"no frame numbers, .*\[0, 0\.5\]: only \[0, 1\]"
-    ):
-        split(index, (0.0, 0.5))
-
-
-def test_window_works_without_sequences() -> None:
-    images = [
-        (camid, -1, frame, None) for camid, _, frame, _ in EXAMPLE[:3] + EXAMPLE[6:]
-    ]
-    assert recording_time(timed(images)).tolist() == [0, 0.5, 1, 0, 1]
-
-
-def test_window_must_not_empty_a_camera() -> None:
-    with pytest.raises(
-        DataError, match=r"cameras \[1\] \(counted from 0\).*: widen it"
-    ):
-        in_window(timed(EXAMPLE), (0.5, 0.8))
 
 
 @pytest.mark.parametrize("subset", ["train", "query", "gallery"])
@@ -247,7 +145,7 @@ def test_window_must_not_empty_a_camera() -> None:
 def test_empty_subset_is_refused(subset: str, window: tuple[float, float]) -> None:
     index = good_index()
     with pytest.raises(DataError, match=rf"no images in \['{subset}'\]"):
-        split(index[index["subset"] != subset], window)
+        split(index[index["subset"] != subset], window, TRAIN)
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -257,7 +155,7 @@ def test_all_faults_are_told_at_once() -> None:
         rows("query", (5, 0), (-1, 0), (0, 1)),
     )
     with pytest.raises(DataError) as caught:
-        split(index, (0.0, 0.5))
+        split(index, (0.0, 0.5), TRAIN)
     overlap, nobody, matches, frames = caught.value.faults
     assert overlap.startswith(
         "train: 1 identities are in query or gallery as well, got [1]"
@@ -271,4 +169,138 @@ def test_all_faults_are_told_at_once() -> None:
 
 def test_junk_and_distractors_may_be_in_training_and_gallery() -> None:
     index = pd.concat([good_index(), index_of(rows("train", (-1, 0), (0, 0)))])
-    assert sorted(split(index, WHOLE).truth["pid"]) == [-1, 0, 1, 2, 2]
+    assert sorted(split(index, WHOLE, TRAIN).truth["pid"]) == [-1, 0, 1, 2, 2]
+
+
+def index_with_val() -> pd.DataFrame:
+    return pd.concat(
+        [good_index(), index_of(rows("val", (2, 0), (3, 2)))], ignore_index=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("train_lists", "truth", "cameras"),
+    [
+        (["train"], [1, 2, 2], 2),
+        (["train", "val"], [1, 2, 2, 2, 3], 3),
+        (["val", "train"], [1, 2, 2, 2, 3], 3),
+        (["val"], [2, 3], 2),
+    ],
+)
+def test_training_images_come_from_the_lists_that_are_named(
+    train_lists: list[str], truth: list[int], cameras: int
+) -> None:
+    tables = split(index_with_val(), WHOLE, train_lists)
+    assert sorted(tables.truth["pid"]) == truth
+    assert len(tables.train) == len(truth)
+    report = summary(tables, WHOLE, train_lists)
+    assert report["train"]["cameras"] == cameras
+    assert report["train_lists"] == train_lists
+    expected = split(good_index(), WHOLE, TRAIN)
+    pd.testing.assert_frame_equal(tables.query, expected.query)
+    pd.testing.assert_frame_equal(tables.gallery, expected.gallery)
+
+
+def test_rows_of_two_lists_are_in_one_order() -> None:
+    index = index_with_val()
+    is_train = index["subset"].isin(["train", "val"])
+    index.loc[is_train, "offset"] = [40, 30, 50, 30, 10]
+    train = split(index, WHOLE, ["train", "val"]).train
+    keys = list(zip(train["offset"], train["camid"], strict=True))
+    assert keys == [(10, 2), (30, 0), (30, 0), (40, 1), (50, 0)]
+
+
+def test_window_spans_both_lists() -> None:
+    index = index_of(
+        rows("gallery", (5, 1)),
+        rows("train", (1, 0), (1, 1), frame=1),
+        rows("train", (2, 0), (2, 1), frame=60),
+        rows("val", (3, 0), (3, 1), frame=101),
+        rows("query", (5, 0)),
+    )
+    both = split(index, (0.0, 0.5), ["train", "val"])
+    assert sorted(both.truth["pid"]) == [1, 1]
+    assert sorted(split(index, (0.5, 1.0), TRAIN).truth["pid"]) == [2, 2]
+
+
+def test_val_must_be_there_to_be_asked_for() -> None:
+    with pytest.raises(
+        DataError,
+        match=r"^split\.train_lists: asks for val, but this dataset has no such list,"
+        r" got \['gallery', 'query', 'train'\]: only MSMT17 has one, set .* \[train\]$",
+    ):
+        split(good_index(), WHOLE, ["train", "val"])
+
+
+@pytest.mark.parametrize("train_lists", [["train"], ["train", "val"]])
+def test_identities_of_val_must_not_be_tested_even_unused(
+    train_lists: list[str],
+) -> None:
+    index = index_with_val()
+    index.loc[index["pid"] == 3, "pid"] = 6
+    with pytest.raises(
+        DataError, match=r"^val: 1 identities are in query or gallery .*got \[6\]"
+    ):
+        split(index, WHOLE, train_lists)
+
+
+def test_camera_of_the_test_set_only_is_counted() -> None:
+    more = index_of(rows("gallery", (6, 7), (0, 8)), rows("query", (6, 7)))
+    index = pd.concat([good_index(), more])
+    report = summary(split(index, WHOLE, TRAIN), WHOLE, TRAIN)
+    assert report["test_only_cameras"] == 2
+    assert report["queries_without_match"] == 0
+
+
+def of_cameras(train: list[int], query: list[int], gallery: list[int]) -> pd.DataFrame:
+    """Return an index of person 1 in training and person 5 in testing."""
+    return index_of(
+        rows("train", *((1, camid) for camid in train)),
+        rows("query", *((5, camid) for camid in query)),
+        rows("gallery", *((5, camid) for camid in gallery)),
+    )
+
+
+INTRA_ONLY = (
+    "the stage intra could train within it, but inter has nothing to do, since it"
+    " brings images of different cameras together"
+)
+NO_MATCH = (
+    "no query can be evaluated and mAP is undefined, since right answers from the"
+    " query's own camera do not count"
+)
+REMEDY = "give each camera its own number in the names, or see 'One camera' in docs/"
+ONE = "all images are of one camera"
+
+
+@pytest.mark.parametrize(
+    ("cameras", "told"),
+    [
+        (([2, 2], [2], [2, 2]), [f"{ONE}, got c3: {INTRA_ONLY}, and {NO_MATCH}"]),
+        (([0, 0], [0], [1]), [f"train: {ONE}, got c1: {INTRA_ONLY}"]),
+        (([0, 1], [1], [1]), [f"query and gallery: {ONE}, got c2: {NO_MATCH}"]),
+        (
+            ([0], [1], [1]),
+            [
+                f"train: {ONE}, got c1: {INTRA_ONLY}",
+                f"query and gallery: {ONE}, got c2: {NO_MATCH}",
+            ],
+        ),
+    ],
+)
+def test_one_camera_gets_a_clear_answer(
+    cameras: tuple[list[int], list[int], list[int]], told: list[str]
+) -> None:
+    with pytest.raises(DataError) as caught:
+        split(of_cameras(*cameras), WHOLE, TRAIN)
+    expected = [f"{line}: {REMEDY}datasets.md" for line in told]
+    assert [*caught.value.faults] == expected
+
+
+@pytest.mark.parametrize(
+    "cameras", [([0, 1], [0], [1]), ([0, 1], [2], [3]), ([0, 1, 2], [0, 1], [0, 1])]
+)
+def test_two_cameras_are_enough(
+    cameras: tuple[list[int], list[int], list[int]],
+) -> None:
+    assert len(split(of_cameras(*cameras), WHOLE, TRAIN).train) == len(cameras[0])

@@ -11,11 +11,13 @@ import timm
 import torch
 
 from crosscam.files import write_safetensors
+from crosscam.model.aibn import AIBN
 from crosscam.model.checkpoint import (
     CheckpointError,
     initial_network,
     load_checkpoint,
     save_checkpoint,
+    untrained,
 )
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Architecture, Network
@@ -47,7 +49,11 @@ def saved(tmp_path):
 @pytest.fixture
 def parts(saved):
     """Return the tensors and the metadata of a checkpoint, to spoil them."""
-    data = saved.read_bytes()
+    return content(saved)
+
+
+def content(path):
+    data = path.read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     return safetensors.numpy.load(data), json.loads(header["__metadata__"]["crosscam"])
 
@@ -325,3 +331,222 @@ def test_timm_has_no_weights_at_hand(monkeypatch, tmp_path, error):
         match=rf"weights: timm has no .* of 'test_convnext' at hand, {error}: connect",
     ):
         initial_network(TINY, 0, "timm", tmp_path)
+
+
+# Adaptive instance and batch norms, and the styles of cameras
+
+WHOLE = replace(TINY, last_stride=2, pooling="gap", aibn="deep", tnorm=True)
+
+
+def whole_network(camids=(1, 4)):
+    """Return a network whose mixes, statistics and moments are of no special kind."""
+    torch.manual_seed(0)
+    network = Network(WHOLE, camids).eval()
+    with torch.no_grad():
+        for key, value in network.state_dict().items():
+            if key.endswith((".mix", "var")):
+                value.uniform_(0.2, 0.8)
+            elif key.endswith("mean"):
+                value.normal_()
+            elif key.endswith("num_batches_tracked"):
+                value.fill_(5)
+    return network
+
+
+def passed(network, images=IMAGES):
+    """Return features as they are and in all styles, images of the second camera."""
+    sources = torch.ones(len(images), dtype=torch.int64)
+    with torch.no_grad():
+        plain = network.eval()(images)
+        with network.styles.all_targets(sources):
+            return torch.cat([plain, network(images)])
+
+
+@pytest.fixture
+def whole(tmp_path):
+    path = tmp_path / "models" / "whole.safetensors"
+    save_checkpoint(path, whole_network(), {})
+    return path
+
+
+def test_norms_and_styles_come_back(whole):
+    network = whole_network()
+    restored = load_checkpoint(whole).network
+    assert restored.architecture == WHOLE
+    assert restored.styles.camids == (1, 4)
+    state = restored.state_dict()
+    pairs = [f"styles.layers.2.from_{name}" for name in ("mean", "var")]
+    assert all(state[key].shape[:2] == (2, 2) for key in pairs)
+    for key, value in network.state_dict().items():
+        assert torch.equal(state[key], value), key
+    assert torch.equal(passed(restored), passed(network))
+    save_checkpoint(whole.parent / "again", restored, {})
+    assert (whole.parent / "again").read_bytes() == whole.read_bytes()
+
+
+def test_norms_of_a_block_still_share_their_mix(tmp_path):
+    torch.manual_seed(0)
+    network = Network(replace(WHOLE, backbone="test_resnet"), [0])
+    save_checkpoint(tmp_path / "shared", network, {})
+    restored = load_checkpoint(tmp_path / "shared").network
+    for model in (network, restored):
+        norms = [m for m in model.modules() if isinstance(m, AIBN)]
+        assert len(norms) == 7
+        assert len({id(norm.mix) for norm in norms}) == 2
+
+
+def test_copies_of_a_mix_that_differ_are_named(tmp_path):
+    architecture = replace(WHOLE, backbone="test_resnet", tnorm=False)
+    path = tmp_path / "spoiled.safetensors"
+    save_checkpoint(path, Network(architecture), {})
+    tensors, about = content(path)
+    tensors["network.backbone.layer3.0.bn2.mix"] += 0.25
+    tensors["network.backbone.layer4.0.downsample.2.mix"] += 0.25
+    written(path, tensors, about)
+    # Both where a run goes on from it and where one starts from it.
+    for prefix, load in (
+        ("network.backbone", lambda: load_checkpoint(path)),
+        ("backbone", lambda: initial_network(architecture, 0, path.name, tmp_path)),
+    ):
+        with pytest.raises(CheckpointError) as caught:
+            load()
+        assert str(caught.value).splitlines()[1:] == [
+            f"  {prefix}.{copy}.mix: is {prefix}.{first}.mix in the model, and differs "
+            "from it"
+            for copy, first in (
+                ("layer3.0.bn2", "layer3.0.bn1"),
+                ("layer4.0.downsample.2", "layer4.0.bn1"),
+            )
+        ]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "network.styles.layers.1.var",
+        "network.styles.layers.2.from_mean",
+        "network.backbone.stages.2.blocks.0.norm.mix",
+    ],
+)
+def test_a_checkpoint_holds_all_of_it(whole, key):
+    tensors, about = content(whole)
+    del tensors[key]
+    written(whole, tensors, about)
+    with pytest.raises(CheckpointError, match=rf": 1 keys .*\n  {key}: missing"):
+        load_checkpoint(whole)
+
+
+def test_a_checkpoint_from_before_there_were_styles(saved, parts):
+    tensors, about = parts
+    assert about.pop("camids") == []
+    for key in ("aibn", "aibn_mix", "tnorm"):
+        del about["architecture"][key]
+    written(saved, tensors, about)
+    network = load_checkpoint(saved).network
+    assert network.architecture == TINY
+    with torch.no_grad():
+        assert torch.equal(network.eval()(IMAGES), built().eval()(IMAGES))
+
+
+@pytest.mark.parametrize("camids", [(1, 4), (2, 3, 9)], ids=["same", "other"])
+def test_training_starts_with_styles_of_its_own_cameras(whole, camids):
+    network = initial_network(WHOLE, 0, whole.name, whole.parent, camids)
+    fresh = Network(WHOLE, camids).styles.state_dict()
+    styles = network.styles.state_dict()
+    assert styles.keys() == fresh.keys()
+    assert all(torch.equal(styles[key], value) for key, value in fresh.items())
+    with torch.no_grad():
+        assert torch.equal(network.eval()(IMAGES), passed(whole_network())[:3])
+    plain = initial_network(replace(WHOLE, tnorm=False), 0, whole.name, whole.parent)
+    assert plain.styles is None
+    with torch.no_grad():
+        assert torch.equal(plain.eval()(IMAGES), passed(whole_network())[:3])
+
+
+def test_a_checkpoint_with_other_norms(whole):
+    other = replace(WHOLE, aibn="none")
+    with pytest.raises(
+        CheckpointError, match=r"stages\.3\.blocks\.0\.norm\.mix: unexpected"
+    ):
+        initial_network(other, 0, whole.name, whole.parent)
+
+
+TIMM = {
+    "test_resnet": {"mix"},
+    "test_convnext": {"mix", "running_mean", "running_var", "num_batches_tracked"},
+}
+
+
+def timm_file(name, folder, **changes):
+    """Write a timm state dict with statistics of no special kind; None drops a key."""
+    torch.manual_seed(1)
+    state = timm_state(name)
+    for key, value in state.items():
+        if key.endswith(("running_mean", "running_var")):
+            state[key] = value + np.float32(0.25)
+    state |= changes
+    kept = {key: value for key, value in state.items() if value is not None}
+    write_safetensors(folder / "w.safetensors", kept, {})
+    return kept
+
+
+@pytest.mark.parametrize("name", TIMM)
+@pytest.mark.parametrize("aibn", ["deep", "all"])
+def test_norms_take_over_a_timm_state_dict(tmp_path, name, aibn):
+    state = timm_file(name, tmp_path)
+    architecture = replace(WHOLE, backbone=name, aibn=aibn)
+    network = initial_network(architecture, 0, "w.safetensors", tmp_path, [0])
+    loaded = network.backbone.state_dict()
+    norms = {k for k, m in network.backbone.named_modules() if isinstance(m, AIBN)}
+    assert loaded.keys() - state.keys() == {
+        f"{n}.{k}" for n in norms for k in TIMM[name]
+    }
+    assert {key.split(".")[0] for key in state.keys() - loaded.keys()} <= {"head", "fc"}
+    for key in loaded.keys() & state.keys():
+        assert np.array_equal(loaded[key].numpy(), state[key]), key
+    for key in loaded.keys() - state.keys():
+        start = {"mix": 0.1, "running_var": 1}.get(key.rpartition(".")[2], 0)
+        assert (loaded[key] == start).all(), key
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "fault"),
+    [
+        ("test_convnext", "stages.2.blocks.0.norm.weight", None, "missing"),
+        ("test_convnext", "stages.2.blocks.0.norm.extra", np.zeros(2), "unexpected"),
+        # Batch norms have statistics: nothing else may stand in for them.
+        ("test_resnet", "layer3.0.bn1.running_mean", None, "missing"),
+        ("test_resnet", "layer4.0.bn1.running_var", np.zeros(2), r"shape \(2,\)"),
+        ("test_resnet", "layer1.0.bn1.mix", np.zeros(()), "unexpected"),
+    ],
+)
+def test_a_timm_state_dict_must_fit_all_norms(tmp_path, name, key, value, fault):
+    timm_file(name, tmp_path, **{key: value})
+    architecture = replace(WHOLE, backbone=name)
+    with pytest.raises(CheckpointError, match=rf": 1 keys .*\n  {key}: {fault}"):
+        initial_network(architecture, 0, "w.safetensors", tmp_path, [0])
+
+
+# The network before any surgery
+
+
+@pytest.mark.parametrize("weights", ["none", "w.safetensors"])
+def test_the_untrained_network_has_its_own_norms(tmp_path, weights):
+    timm_file("test_convnext", tmp_path)
+    network = untrained(WHOLE, 3, weights, tmp_path)
+    plain = replace(WHOLE, aibn="none", tnorm=False)
+    assert network.architecture == plain
+    expected = initial_network(plain, 3, weights, tmp_path)
+    assert torch.equal(network.eval()(IMAGES), expected.eval()(IMAGES))
+
+
+def test_an_untrained_checkpoint_is_taken_whole(whole):
+    network = untrained(replace(WHOLE, aibn="none"), 3, whole.name, whole.parent)
+    assert network.architecture == WHOLE
+    assert torch.equal(passed(network), passed(whole_network()))
+
+
+@pytest.mark.parametrize("name", ["../w.safetensors", "gone.safetensors"])
+def test_no_untrained_network(tmp_path, name):
+    with pytest.raises(CheckpointError, match=r"must be none, timm or|no such file"):
+        untrained(WHOLE, 0, name, tmp_path)

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import timm
 import torch
+from torch import nn
 
-from crosscam.model.network import Architecture, Network, ShiftlessNorm, timm_options
+from crosscam.model.aibn import AIBN
+from crosscam.model.network import (
+    Architecture,
+    Network,
+    ShiftlessNorm,
+    _num_channels,
+    timm_options,
+)
 from crosscam.model.pooling import GeneralisedMean
 from crosscam.params import ParamsError
 
@@ -161,3 +171,155 @@ def test_what_timm_cannot_build(changed, fault):
         ParamsError, match=rf"^model: {architecture.backbone} .*{fault}"
     ):
         Network(architecture)
+
+
+# Adaptive instance and batch norms, and the styles of cameras
+
+WHOLE = replace(TINY, aibn="deep", tnorm=True)
+
+
+def norms_of(network):
+    return {k for k, m in network.backbone.named_modules() if isinstance(m, AIBN)}
+
+
+def test_which_norms_are_replaced():
+    assert norms_of(Network(TINY)) == set()
+    deep = norms_of(Network(replace(TINY, aibn="deep")))
+    everywhere = norms_of(Network(replace(TINY, aibn="all")))
+    assert deep == {n for n in everywhere if n.startswith(("stages.2", "stages.3"))}
+    assert len(deep) == 2 + 4 + 2  # two downsamplings, blocks
+    assert "stem.1" in everywhere
+    assert "head.norm" not in everywhere
+
+
+@pytest.mark.parametrize("mix", [0.0, 0.1, 1.0])
+def test_where_mixing_starts(mix):
+    network = Network(replace(TINY, aibn="all", aibn_mix=mix))
+    mixes = [p for name, p in network.named_parameters() if name.endswith(".mix")]
+    assert mixes
+    assert [p.item() for p in mixes] == pytest.approx([mix] * len(mixes))
+    assert all(parameter.requires_grad for parameter in mixes)
+
+
+def test_neither_moves_the_weights_that_others_start_from():
+    plain, whole = built(TINY), built(WHOLE)
+    state = whole.state_dict()
+    assert all(torch.equal(state[key], v) for key, v in plain.state_dict().items())
+
+
+def test_styles_of_three_stages():
+    assert Network(TINY, [4]).styles is None
+    torch.manual_seed(0)
+    network = Network(replace(TINY, tnorm=True), [1, 4]).eval()
+    shapes = [tuple(moments.mean.shape) for moments in network.styles.layers]
+    widths = [stage["num_chs"] for stage in network.backbone.feature_info[:3]]
+    assert shapes == [(2, width) for width in widths]
+    pairs = [tuple(moments.from_var.shape) for moments in network.styles.layers]
+    assert pairs == [(2, 2, width) for width in widths]
+    assert network.styles.camids == (1, 4)
+    # Nothing that is trained; and nothing happens unless it is asked for.
+    assert not list(network.styles.parameters())
+    images = images_of(TINY)
+    assert torch.equal(network(images), built(TINY)(images))
+
+
+def test_features_in_all_styles():
+    torch.manual_seed(0)
+    network, images = Network(WHOLE, [1, 4, 6]).eval(), images_of(WHOLE)
+    sources = network.styles.positions(np.array([4, 1]))
+    with network.styles.all_targets(sources):
+        assert network(images).shape == (6, network.feature_size)
+    assert network(images).shape == (2, network.feature_size)
+
+
+def test_a_copy_is_a_network_of_its_own():
+    torch.manual_seed(0)
+    network, images = Network(WHOLE, [0, 1]).eval(), images_of(WHOLE)
+    for moments in network.styles.layers:
+        moments.mean[1] = 3
+    other, sources = copy.deepcopy(network), torch.tensor([0, 0])
+    plain = network(images)
+    with network.styles.all_targets(sources):
+        styled = network(images)
+        assert torch.equal(other(images), plain)
+    with other.styles.all_targets(sources):
+        assert torch.equal(other(images), styled)
+        assert torch.equal(network(images), plain)
+    assert not torch.allclose(styled[2:], plain, atol=1e-3)
+    names = [name for name, _ in network.named_parameters()]
+    assert [name for name, _ in other.named_parameters()] == names
+    ids = [{id(p) for p in n.parameters()} for n in (network, other)]
+    assert len(ids[0]) == len(ids[1])
+    assert not ids[0] & ids[1]
+
+
+def test_the_last_stride_and_gem_go_with_both():
+    architecture = Architecture(
+        "test_resnet", {}, (64, 32), 1, "gem", "feature", "deep", 0.1, True
+    )
+    network, images = Network(architecture, [0]), images_of(architecture, 3)
+    assert network(images).shape == (3, network.feature_size)
+    assert network.backbone.forward_features(images).shape[2:] == (4, 2)
+
+
+@pytest.mark.parametrize("changed", [{"aibn": "deep"}, {"tnorm": True}])
+def test_a_transformer_has_no_stages(changed):
+    architecture = Architecture("test_vit", {}, (64, 32), 2, "gap", "none", **changed)
+    with pytest.raises(ParamsError, match=r"^model: test_vit has not four stages"):
+        Network(architecture, [0])
+
+
+@pytest.mark.parametrize("aibn", ["deep", "all"])
+def test_no_norm_to_replace(aibn):
+    architecture = replace(TINY, backbone="test_nfnet", aibn=aibn)
+    with pytest.raises(
+        ParamsError,
+        match=rf"model\.aibn: test_nfnet has no .*, got '{aibn}': set it to",
+    ):
+        Network(architecture)
+
+
+def test_norms_of_what_is_no_map():
+    # Channel attention makes a sequence of the positions.
+    architecture = replace(TINY, backbone="edgenext_xx_small", aibn="deep")
+    with pytest.raises(ParamsError, match=r"maps of four dimensions, got 3: change"):
+        Network(architecture)
+
+
+def test_maps_whose_channels_come_last_have_no_style():
+    architecture = replace(TINY, backbone="test_mambaout", tnorm=True)
+    with pytest.raises(
+        ParamsError, match=r"test_mambaout .* tnorm needs maps of \(image, channel"
+    ):
+        Network(architecture, [0])
+
+
+class Staged(nn.Module):
+    """Two stages: the first gives what it is told to, the second is not used."""
+
+    def __init__(self, first):
+        super().__init__()
+        self.first, self.second = first, nn.Identity()
+        self.feature_info = [{"num_chs": 3}]
+
+    def forward(self, images):
+        self.first(images)
+        return images.mean((2, 3))
+
+
+class Listing(nn.Module):
+    """Return a list, as the stages of SelecSLS do."""
+
+    def forward(self, images):
+        return [images]
+
+
+def test_stages_that_give_no_single_map():
+    model, listing = Staged(nn.Identity()), Staged(Listing())
+    assert _num_channels(model, [model.first], (4, 4)) == [3]
+    with pytest.raises(
+        ValueError, match=r"tnorm needs maps of .* got \[\(1, 3, 4, 4\)\]"
+    ):
+        _num_channels(model, [model.first, model.second], (4, 4))
+    with pytest.raises(ValueError, match=r"tnorm needs maps of .* got \[\(\)\]"):
+        _num_channels(listing, [listing.first], (4, 4))

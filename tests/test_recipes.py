@@ -76,34 +76,81 @@ class Second:
 SCHEMAS = (First, Second)
 
 
+def applied(recipes: dict[str, str]) -> str:
+    """Return the base with all of these recipes applied."""
+    return apply_recipes(BASE, recipes, list(recipes), SCHEMAS)
+
+
 def comments(text: str) -> list[str]:
     return re.findall(r"#.*", text)
 
 
 def test_a_recipe_changes_its_values_and_nothing_else() -> None:
-    text = apply_recipes(BASE, {"iids": IIDS}, SCHEMAS)
+    text = applied({"iids": IIDS})
     expected = BASE.replace("3.5e-4", "1e-05 ").replace("40 ", "5  ")
     assert text == f'# Written by: make recipe NAME="iids"\n{expected}'
 
 
 def test_no_recipe_is_the_base_byte_for_byte() -> None:
-    assert apply_recipes(BASE, {}, SCHEMAS) == BASE
+    assert applied({}) == BASE
 
 
 def test_later_recipes_win() -> None:
     recipes = {"a": "seed: 1\nintra: {rounds: 1}", "b": "intra: {rounds: 2}"}
-    text = apply_recipes(BASE, recipes, SCHEMAS)
+    text = applied(recipes)
     assert parse_params(text, First, "p").seed == 1
     assert parse_params(text, Second, "p").intra.rounds == 2
     assert applied_recipes(text) == ["a", "b"]
 
 
+FAMILY = {
+    "market1501": "seed: 7",
+    "iics": "intra: {rounds: 2}\nmodel: {name: a, optim: {lr: 1.0}}\n"
+    "datasets: {market1501: {seed: 8, intra: {rounds: 3}}}",
+    "iids": "extends: iics\nmodel: {name: b}\ndatasets: {market1501: {seed: 9}}",
+    "msmt17": "{}",
+}
+
+
+def family(*names: str) -> tuple[int, int, str, float]:
+    text = apply_recipes(BASE, FAMILY, names, SCHEMAS)
+    assert applied_recipes(text) == [*names]
+    p, q = parse_params(text, First, "p"), parse_params(text, Second, "p")
+    return p.seed, q.intra.rounds, p.model.name, p.model.optim.lr
+
+
+def test_a_recipe_starts_from_the_one_it_extends() -> None:
+    assert family("iics") == (0, 2, "a", 1.0)
+    assert family("iids") == (0, 2, "b", 1.0)
+
+
+def test_what_differs_for_a_dataset_comes_last() -> None:
+    assert family("iids", "market1501") == (9, 3, "b", 1.0)
+    assert family("market1501", "iids") == (9, 3, "b", 1.0)
+    assert family("iics", "market1501") == (8, 3, "a", 1.0)
+    assert family("iids", "msmt17") == (0, 2, "b", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "fault"),
+    [
+        ("extends: iidz", "r: extends: there is no recipe 'iidz', did you mean 'iids'"),
+        ("extends: r", r"r: extends: extends itself, got \['r'\]"),
+        ("datasets: {zeal: {}}", "r: datasets: there is no recipe 'zeal', known are"),
+        ("datasets: {msmt17: {sead: 1}}", "r: datasets: msmt17: sead: unknown section"),
+    ],
+)
+def test_a_bad_relation_between_recipes(recipe: str, fault: str) -> None:
+    with pytest.raises(ParamsError, match=fault):
+        apply_recipes(BASE, FAMILY | {"r": recipe}, ["r", "msmt17"], SCHEMAS)
+
+
 def test_lists_and_free_mappings_are_replaced_as_a_whole() -> None:
     recipe = "model: {size: [64, 32], options: {depth: 3}}"
-    model = parse_params(apply_recipes(BASE, {"r": recipe}, SCHEMAS), First, "p").model
+    model = parse_params(applied({"r": recipe}), First, "p").model
     assert model.size == (64, 32)
     assert model.options == {"depth": 3}
-    empty = apply_recipes(BASE, {"r": "model: {options: {}}"}, SCHEMAS)
+    empty = applied({"r": "model: {options: {}}"})
     assert parse_params(empty, First, "p").model.options == {}
     assert comments(empty)[1:] == comments(BASE)
 
@@ -121,7 +168,7 @@ def test_every_fault_at_once_and_once() -> None:
         "d": "x: [",
     }
     with pytest.raises(ParamsError) as caught:
-        apply_recipes(BASE, recipes, SCHEMAS)
+        applied(recipes)
     found = str(caught.value).splitlines()
     assert "a: models: unknown section, did you mean 'model'?" in found
     assert "c: expected a mapping of sections, got ['list']" in found
@@ -145,11 +192,11 @@ def test_every_fault_at_once_and_once() -> None:
 )
 def test_a_bad_recipe(recipe: str, fault: str) -> None:
     with pytest.raises(ParamsError, match=fault):
-        apply_recipes(BASE, {"r": recipe}, SCHEMAS)
+        applied({"r": recipe})
 
 
 def test_an_empty_recipe_leaves_the_base_below_the_mark() -> None:
-    text = apply_recipes(BASE, {"r": "# nothing\n"}, SCHEMAS)
+    text = applied({"r": "# nothing\n"})
     assert text == f'# Written by: make recipe NAME="r"\n{BASE}'
 
 
@@ -160,7 +207,7 @@ def test_random_recipes_keep_comments_and_give_their_values(seed: int) -> None:
     # Numbers as people write them: of 16 digits ruamel may lose the last.
     lr = float(f"{10 ** rng.uniform(-8, 3):.6g}")
     recipe = f"model:\n  optim:\n    lr: {lr!r}\nintra: {{rounds: {rounds}}}\n"
-    text = apply_recipes(BASE, {"r": recipe}, SCHEMAS)
+    text = applied({"r": recipe})
     assert parse_params(text, Second, "p").model.optim.lr == lr
     assert parse_params(text, Second, "p").intra.rounds == rounds
     assert comments(text)[1:] == comments(BASE)
@@ -278,7 +325,26 @@ def test_every_recipe_is_described_checked_and_loses_no_comment(
     changes, result = (
         YAML(typ="safe", pure=True).load(t) for t in (found[path.stem], text)
     )
-    assert leaves(changes, "").items() <= leaves(result, "").items()
+    own = {key: changes[key] for key in changes if key not in {"extends", "datasets"}}
+    assert leaves(own, "").items() <= leaves(result, "").items()
+
+
+DATASETS = ["market1501", "dukemtmc", "msmt17", "synthetic"]
+OTHERS = {*DATASETS, "default", "smoke", "market1501-window"}
+SYSTEMS = [path.stem for path in RECIPES if path.stem not in OTHERS]
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_system_has_every_dataset(
+    system: str, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    found = {path.stem: path.read_text("utf-8") for path in RECIPES}
+    tree = YAML(typ="safe", pure=True).load(command.build(found, [system, dataset]))
+    assert f"data/{dataset}/raw/" in tree["archive"]
+    small = tree["model"]["image_size"] == [64, 32]
+    assert small == (dataset == "synthetic")
 
 
 def leaves(tree: object, where: str) -> dict[str, object]:

@@ -12,6 +12,7 @@ import pytest
 from crosscam.cluster.pseudo_labels import CutParams
 from crosscam.params import read_params
 from crosscam.synthetic.plan import World
+from crosscam.train.rounds import Setting
 from tests.fields import fields_read, unread
 from tests.repository import (
     PACKAGES,
@@ -116,6 +117,21 @@ def test_a_parameter_that_nothing_reads_is_found() -> None:
     assert found == ["intra.clusters.min_size", "inter.clusters.min_size"]
 
 
+def test_a_field_may_be_read_through_the_class_that_it_is_inherited_from() -> None:
+    intra, inter = params_class("intra"), params_class("inter")
+    reads = fields_read()
+    assert (Setting, "optim") in reads
+    assert (intra, "optim") not in reads
+    spared = reads - {(Setting, "optim")}
+    assert unread(intra, spared) == ["optim"]
+    # By another stage's class, which inherits it as well, it is not.
+    assert unread(intra, spared | {(inter, "optim")}) == ["optim"]
+    assert unread(intra, spared | {(intra, "optim")}) == []
+    assert unread(Setting, spared | {(inter, "optim")}) == []
+    # A field of the same name elsewhere is another one.
+    assert unread(intra, spared | {(World, "optim")}) == ["optim"]
+
+
 # The code
 
 
@@ -178,6 +194,7 @@ def test_documented_parameters_are_those_of_the_signature(path: Path) -> None:
     [
         "data/market1501/raw/Market-1501-v15.09.15.zip",
         "data/anything/raw/mine.zip",
+        "data/mine/raw/mine/query/a.jpg",  # a folder of images
         "data/packed/images.bin",
         "data/split/truth.csv",
         "data/features.npz",

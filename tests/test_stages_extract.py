@@ -18,7 +18,7 @@ from tests.zips import market_members, market_name, write_zip
 SIZE = (32, 32)
 PARAMS = """
 archive: a.zip
-split: {window: [0, 1]}
+split: {window: [0, 1], train_lists: [train]}
 seed: 0
 weights: none
 model:
@@ -28,7 +28,10 @@ model:
   last_stride: 2
   pooling: gap
   neck: none
-extract: {checkpoint: CHECKPOINT, shown_pids: 2}
+  aibn: none
+  aibn_mix: 0.1
+  tnorm: false
+extract: {checkpoint: CHECKPOINT, restyle: true, shown_pids: 2}
 compute: {device: cpu, threads: 1, image_cache_gb: 1.0, batch_size: 8}
 """
 

@@ -12,17 +12,26 @@ import pytest
 from crosscam.data.faults import DataError
 from crosscam.params import ParamsError
 from stages import split, unzip
-from tests.zips import TEST_PIDS, TRAIN_PIDS, market_members, write_zip
+from tests.zips import (
+    TEST_PIDS,
+    TRAIN_PIDS,
+    market_members,
+    msmt17_members,
+    write_zip,
+)
 
 TABLES = ("train", "query", "gallery", "truth")
 
 
 def run(
-    folder: Path, members: dict[str, bytes], window: str = "[0, 1]"
+    folder: Path,
+    members: dict[str, bytes],
+    window: str = "[0, 1]",
+    train_lists: str = "[train]",
 ) -> dict[str, bytes]:
     """Run both stages in a folder, the working folder; return their data files."""
     (folder / "params.yaml").write_text(
-        f"archive: a.zip\nsplit: {{window: {window}}}\n"
+        f"archive: a.zip\nsplit: {{window: {window}, train_lists: {train_lists}}}\n"
     )
     write_zip(folder / "a.zip", members)
     unzip.main()
@@ -52,6 +61,31 @@ def test_outputs(folder: Path) -> None:
     assert report["gallery"]["identities"] == len(TEST_PIDS)
     assert report["train_images_per_camera"] == {"c1": 6, "c2": 6}
     assert (report["window"], report["queries_without_match"]) == ([0, 1], 0)
+    assert (report["train_lists"], report["test_only_cameras"]) == (["train"], 0)
+
+
+@pytest.mark.parametrize(
+    ("train_lists", "num_train"), [("[train]", 4), ("[train, val]", 8)]
+)
+def test_lists_of_msmt17(folder: Path, train_lists: str, num_train: int) -> None:
+    files = run(folder, msmt17_members("V2"), train_lists=train_lists)
+    rows = files["train.csv"].decode().split()
+    assert rows[0] == "offset,size,camid"
+    keys = [(int(a), int(c)) for a, _, c in (row.split(",") for row in rows[1:])]
+    assert len(keys) == num_train
+    assert keys == sorted(keys)
+    assert {*files["truth.csv"].decode().split()[1:]} == {"1", "2"}
+    for name in ("query", "gallery"):
+        pids = [row.split(",")[3] for row in files[f"{name}.csv"].decode().split()[1:]]
+        assert sorted(pids) == ["10001", "10001", "10002", "10002"]
+
+
+def test_val_of_a_dataset_without_one_is_refused(folder: Path) -> None:
+    before = run(folder, market_members())
+    with pytest.raises(DataError, match=r"^split\.train_lists: asks for val, but"):
+        run(folder, market_members(), train_lists="[train, val]")
+    for name in TABLES:
+        assert (folder / f"data/split/{name}.csv").read_bytes() == before[f"{name}.csv"]
 
 
 def test_rows_point_at_the_images_of_the_archive(folder: Path) -> None:
@@ -122,13 +156,32 @@ def test_earlier_outputs_stay_when_identities_overlap(folder: Path) -> None:
     ],
 )
 def test_window_must_be_one(folder: Path, window: str, message: str) -> None:
-    (folder / "params.yaml").write_text(f"split: {{window: {window}}}\n")
+    text = f"split: {{window: {window}, train_lists: [train]}}\n"
+    (folder / "params.yaml").write_text(text)
+    with pytest.raises(ParamsError, match=message):
+        split.main()
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        ("[]", r"split: train_lists: must name each list once, got \[\]"),
+        ("[val, val]", r"must name each list once, got \['val', 'val'\]"),
+        ("[query]", r"split\.train_lists\[0\]: must be one of \['train', 'val'\], got"),
+        ("train", r"split\.train_lists: expected a list"),
+    ],
+)
+def test_lists_must_be_some(folder: Path, lists: str, message: str) -> None:
+    text = f"split: {{window: [0, 1], train_lists: {lists}}}\n"
+    (folder / "params.yaml").write_text(text)
     with pytest.raises(ParamsError, match=message):
         split.main()
 
 
 def test_error_is_a_message_and_a_status(folder: Path) -> None:
-    (folder / "params.yaml").write_text("split: {window: [0, 1]}\n")
+    (folder / "params.yaml").write_text(
+        "split: {window: [0, 1], train_lists: [train]}\n"
+    )
     root = Path(split.__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-m", "stages.split"],

@@ -11,10 +11,19 @@ from pathlib import Path
 import pytest
 
 from crosscam.data.faults import DataError
-from crosscam.data.pids import Counts
+from crosscam.data.published import OFFICIAL_MD5S
 from crosscam.params import ParamsError
 from stages import unzip
-from tests.zips import add_member, market_members, write_zip
+from tests.zips import (
+    add_member,
+    duke_members,
+    mac_members,
+    market_members,
+    msmt17_lists,
+    msmt17_members,
+    write_folder,
+    write_zip,
+)
 
 OUTPUTS = ("data/packed/images.bin", "data/packed/index.csv", "metrics/unzip.json")
 
@@ -50,7 +59,9 @@ def test_outputs(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         "images": 6, "identities": 2, "cameras": 2, "junk": 1, "distractors": 1,
     }  # fmt: skip
     assert report["published"]["train"]["images"] == 12_936
-    assert report["agrees"] is False
+    assert (report["agrees"], report["compared"]) == (
+        False, ["gallery", "query", "train"],
+    )  # fmt: skip
     assert report["ignored"] == {"macOS metadata": 1, "readme": 1}
     assert "published counts agree: False, known md5: None" in caplog.text
     assert "ignored members: {'macOS metadata': 1, 'readme': 1}" in caplog.text
@@ -65,19 +76,90 @@ def test_synthetic_dataset_has_nothing_to_agree_with(folder: Path) -> None:
     )  # fmt: skip
 
 
-def test_counts_that_agree_and_a_known_archive(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_known_archive_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_zip(folder / "raw/a.zip", market_members())
-    unzip.main()
-    first = json.loads((folder / "metrics/unzip.json").read_text())
-    counts = {name: Counts(**of) for name, of in first["counts"].items()}
     md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    monkeypatch.setattr("crosscam.data.market1501.PUBLISHED", counts)
-    monkeypatch.setattr(unzip, "OFFICIAL_MD5S", {md5: "the original"})
+    monkeypatch.setitem(OFFICIAL_MD5S, md5, "the original")
     unzip.main()
     report = json.loads((folder / "metrics/unzip.json").read_text())
-    assert (report["agrees"], report["known"]) == (True, "the original")
+    assert report["known"] == "the original"
+
+
+def rows(folder: Path) -> list[list[str]]:
+    """Return the index's rows in order of their members, without bytes and sizes."""
+    text = (folder / "data/packed/index.csv").read_text()
+    return sorted(
+        [row.split(",")[i] for i in (0, 6, 7, 8, 9, 10)] for row in text.split()
+    )
+
+
+def test_dukemtmc(folder: Path) -> None:
+    write_zip(folder / "raw/a.zip", duke_members())
+    unzip.main()
+    report = json.loads((folder / "metrics/unzip.json").read_text())
+    assert (report["layout"], report["agrees"]) == ("dukemtmc", False)
+    assert report["published"]["gallery"]["identities"] == 1_110
+    name = "DukeMTMC-reID/query/0005_c2_f0001500.jpg"
+    assert [name, "query", "5", "1", "-1", "1500"] in rows(folder)
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+def test_msmt17(folder: Path, version: str) -> None:
+    members = msmt17_members(version, f"MSMT17_{version}/MSMT17_{version}")
+    write_zip(folder / "raw/a.zip", mac_members(members))
+    unzip.main()
+    report = json.loads((folder / "metrics/unzip.json").read_text())
+    assert report["layout"] == f"msmt17_{version.lower()}"
+    assert report["compared"] == ["gallery", "query", "train+val"]
+    images = {name: of["images"] for name, of in report["counts"].items()}
+    assert images == {"train": 4, "val": 4, "train+val": 8, "query": 4, "gallery": 4}
+    assert report["counts"]["train+val"]["identities"] == 2
+    assert report["published"]["train+val"]["images"] == 32_621
+    assert report["agrees"] is False
+    found = rows(folder)
+    assert len(found) == 1 + 16
+    (val,) = [row for row in found if "0001_103_03_0114afternoon_0016_0_ex" in row[0]]
+    assert val[1:] == ["val", "2", "2", "1142", "16"]
+
+
+def test_lists_that_do_not_fit_are_told_line_by_line(folder: Path) -> None:
+    lists = msmt17_lists()
+    lists["list_query.txt"][2:] = ["0009/gone.jpg 9", "no label"]
+    write_zip(folder / "raw/a.zip", msmt17_members("V1", "", lists))
+    with pytest.raises(DataError) as caught:
+        unzip.main()
+    malformed, gone = str(caught.value).splitlines()
+    where = "raw/a.zip: 'MSMT17_V1/list_query.txt' line"
+    assert malformed.startswith(f"{where} 4: not a path and a label, got 'no label'")
+    assert gone.startswith(f"{where} 3: no such file under MSMT17_V1/test/, got '0009/")
+
+
+def test_folder_of_ones_own(folder: Path) -> None:
+    write_zip(folder / "raw/a.zip", market_members(""))
+    unzip.main()
+    packed = [(folder / path).read_bytes() for path in OUTPUTS[:2]]
+    write_folder(folder / "raw/mine", market_members(""))
+    (folder / "params.yaml").write_text("archive: raw/mine\n")
+    unzip.main()
+    assert [(folder / path).read_bytes() for path in OUTPUTS[:2]] == packed
+    report = json.loads((folder / "metrics/unzip.json").read_text())
+    assert (report["file"], report["layout"]) == ("mine", "market1501")
+    sha256 = report["sha256"]
+    (folder / "raw/mine/notes.txt").touch()
+    unzip.main()
+    report = json.loads((folder / "metrics/unzip.json").read_text())
+    assert report["sha256"] != sha256
+    assert report["ignored"] == {"other": 1}
+
+
+def test_link_out_of_a_folder_is_told(folder: Path) -> None:
+    write_folder(folder / "raw/mine", market_members(""))
+    (folder / "raw/mine/query/0003_c1s1_000001_01.jpg").symlink_to("/etc/hostname")
+    (folder / "params.yaml").write_text("archive: raw/mine\n")
+    message = r"^raw/mine: 'query/0003_c1s1_000001_01\.jpg': is a link that leaves"
+    with pytest.raises(DataError, match=message):
+        unzip.main()
+    assert not (folder / "data").exists()
 
 
 def test_same_bytes_run_after_run(folder: Path) -> None:

@@ -11,10 +11,13 @@ from crosscam.train.history import history
 from crosscam.train.intra import intra_round
 from crosscam.train.rounds import Position
 from tests.tiny import (
+    ARCHITECTURE,
+    DISTILLED,
     FIRST_INTRA,
     INTER,
     INTRA,
     SETTING,
+    WHOLE,
     state_bytes,
     tiny_images,
     tiny_network,
@@ -42,11 +45,15 @@ def calls(monkeypatch):
     return made
 
 
+def started(architecture, setting):
+    network = tiny_network(architecture)
+    done = intra_round(network, tiny_images(), INTRA, setting, FIRST_INTRA, 1, 0.002)
+    return network, done.heads
+
+
 @pytest.fixture
 def start():
-    network = tiny_network()
-    done = intra_round(network, tiny_images(), INTRA, CONSTANT, FIRST_INTRA, 1, 0.002)
-    return network, done.heads
+    return started(ARCHITECTURE, CONSTANT)
 
 
 def run(start, inter, setting=CONSTANT):
@@ -99,12 +106,18 @@ def test_an_intra_phase_between_two_rounds(calls, start):
     assert [record["round"] for record in records] == [1, 2, 2, 3, 3]
 
 
-def test_a_run_repeats(start):
+@pytest.mark.parametrize(
+    ("architecture", "setting"),
+    [(ARCHITECTURE, CONSTANT), (WHOLE, DISTILLED)],
+    ids=["plain", "whole"],
+)
+def test_a_run_repeats(architecture, setting):
+    start = started(architecture, setting)
     inter = replace(INTER, rounds=2, intra_epochs=1)
     state = {k: v.clone() for k, v in start[0].state_dict().items()}
-    first = run(start, inter)
+    first = run(start, inter, setting)
     weights = state_bytes(start[0], *first[-1][1].heads.values())
     start[0].load_state_dict(state)
     torch.manual_seed(11)
-    again = run(start, inter)
+    again = run(start, inter, setting)
     assert state_bytes(start[0], *again[-1][1].heads.values()) == weights

@@ -54,6 +54,18 @@ def test_no_rounds():
     assert history([]) == []
 
 
+def test_a_round_without_epochs_has_no_record_and_no_loss():
+    made = done(2, [0, 1, -1, 1], {0: 1, 3: 1}, [])
+    rounds = [ROUNDS[0], ("intra", made), ROUNDS[2]]
+    assert [(r["epoch"], r["phase"], r["round"]) for r in history(rounds)] == [
+        (1, "inter", 1),
+        (2, "inter", 2),
+    ]
+    assert summary([ROUNDS[1][1], made]) == {
+        "loss": None, "steps": 6, "num_clusters": 2, "outliers": 0.25
+    }  # fmt: skip
+
+
 def test_summary_is_of_the_last_round():
     assert summary([ROUNDS[0][1], ROUNDS[1][1]]) == {
         "loss": 2.0,

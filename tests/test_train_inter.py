@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import copy
 import logging
+import math
 from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crosscam.cluster.pseudo_labels import OUTLIER, CutParams
 from crosscam.model.heads import Head, HeadParams
 from crosscam.train import inter as module
-from crosscam.train.features import raw_features
+from crosscam.train.features import raw_features, styled_features
 from crosscam.train.inter import (
     ALL_CAMERAS,
     MixParams,
@@ -17,9 +21,13 @@ from crosscam.train.inter import (
     inter_round,
     train_on,
 )
+from crosscam.train.measure import measure_norms, measure_styles
 from crosscam.train.optimise import TrainingError
+from crosscam.train.views import DistilParams, Views
+from tests import oracles
 from tests.tiny import (
     ARCHITECTURE,
+    DISTILLED,
     FIRST_INTER,
     INTER,
     NUM_CAMERAS,
@@ -174,3 +182,115 @@ def test_fewer_than_two_clusters(caplog, cut, found):
 def test_a_loss_that_is_not_finite():
     with pytest.raises(TrainingError, match=r"inter round 1/2 epoch [123]: the loss"):
         trained(replace(INTER, epochs=3, lr=1e30))
+
+
+# Self-distillation, AIBN and camera styles
+
+WHOLE = {"aibn": "deep", "tnorm": True}
+
+
+def distilled(cross_entropy, triplet, restyle=0.5):
+    return replace(SETTING, distil=DistilParams(cross_entropy, triplet, restyle))
+
+
+def test_weights_of_zero_leave_training_as_it_was():
+    first = all_bytes(*trained())
+    assert all_bytes(*trained(setting=distilled(0.0, 0.0, 1.0))) == first
+    others = [distilled(0.5, 0.0), distilled(0.0, 0.5), distilled(0.5, 0.5)]
+    found = {all_bytes(*trained(setting=setting)) for setting in others}
+    assert len(found | {first}) == 4
+
+
+@given(
+    seed=st.integers(0, 2**63 - 1),
+    weights=st.tuples(*[st.sampled_from([0.0, 0.5, 2.0])] * 3),
+)
+def test_the_loss_is_the_sum_of_its_parts(seed, weights):
+    generator = torch.Generator().manual_seed(seed)
+    first, second = torch.randn(2, 6, 4, generator=generator)
+    labels = torch.tensor([0, 1, 2, 1, 0, 2])
+    head = Head(4, 3, HeadParams("linear", 1.0), neck=False)
+    torch.nn.init.normal_(head.weight, generator=generator)
+    triplet, soft, soft_triplet = weights
+    params = TripletParams(triplet, 0.3), DistilParams(soft, soft_triplet, 0.5)
+    loss = module._loss(Views(first, second), head, labels, *params).item()
+    one, two, of = first.tolist(), second.tolist(), labels.tolist()
+    logits, others = head(first).tolist(), head(second).tolist()
+    right = [oracles.softmax(row)[k] for row, k in zip(logits, of, strict=True)]
+    hard = -sum(math.log(probability) for probability in right) / 6
+    hard += triplet * oracles.batch_hard_triplet(one, of, 0.3)
+    # The second view learns from the first.
+    expected = hard + soft * oracles.soft_cross_entropy(others, logits)
+    expected += soft_triplet * oracles.soft_triplet(two, one, of)
+    assert loss == pytest.approx(expected, rel=1e-4)
+    alone = module._loss(Views(first, None), head, labels, *params).item()
+    assert alone == pytest.approx(hard, rel=1e-4)
+
+
+@pytest.mark.parametrize("left_out", ["triplet", "soft", "soft_triplet"])
+def test_a_part_of_weight_zero_is_not_computed(monkeypatch, left_out):
+    parts = {
+        "triplet": "batch_hard_triplet",
+        "soft": "soft_cross_entropy",
+        "soft_triplet": "soft_triplet",
+    }
+    for part, name in parts.items():
+        # 0 · inf would not be finite.
+        value = torch.tensor(math.inf if part == left_out else 1.0)
+        monkeypatch.setattr(module, name, lambda *_, value=value: value)
+    weights = [0.0 if part == left_out else 1.0 for part in parts]
+    params = TripletParams(weights[0], 0.3), DistilParams(*weights[1:], 0.5)
+    head = Head(3, 2, HeadParams("linear", 1.0), neck=False)
+    torch.nn.init.zeros_(head.weight)
+    views, labels = (
+        Views(torch.ones(4, 3), torch.ones(4, 3)),
+        torch.tensor([0, 0, 1, 1]),
+    )
+    loss = module._loss(views, head, labels, *params).item()
+    assert loss == pytest.approx(math.log(2) + 2)
+
+
+def test_no_gradient_to_the_view_that_teaches():
+    first, second = (torch.randn(4, 3, requires_grad=True) for _ in range(2))
+    head, labels = Head(3, 2, SETTING.head, neck=False), torch.tensor([0, 0, 1, 1])
+    params = TripletParams(0.0, 0.3), DistilParams(1.0, 1.0, 0.5)
+    whole = module._loss(Views(first, second), head, labels, *params)
+    alone = module._loss(Views(first, None), head, labels, *params)
+    (taught,) = torch.autograd.grad(whole, first)
+    assert torch.equal(taught, torch.autograd.grad(alone, first)[0])
+
+
+def test_all_parts_at_once_repeat_to_the_byte():
+    network, done = trained(setting=DISTILLED, **WHOLE)
+    first = all_bytes(network, done)
+    assert all_bytes(*trained(setting=DISTILLED, before=1, **WHOLE)) == first
+    assert all(math.isfinite(epoch.loss) for epoch in done.epochs)
+
+
+def test_images_are_clustered_in_all_styles(monkeypatch):
+    network, images = tiny_network(replace(ARCHITECTURE, **WHOLE)), tiny_images()
+    measure_norms(network, images, 64)
+    heads, seen = heads_of(network), []
+    measured = copy.deepcopy(network)
+    measure_styles(measured, images, 64)
+    raw, scores = styled_features(measured, *images, 64, heads)
+    original = module.inter_pseudo_labels
+
+    def labels(features, scores, *args, **options):
+        seen.append((features, scores))
+        return original(features, scores, *args, **options)
+
+    monkeypatch.setattr(module, "inter_pseudo_labels", labels)
+    inter_round(network, heads, images, INTER, DISTILLED, FIRST_INTER)
+    ((found, found_scores),) = seen
+    assert (found == module.unit_features(raw)).all()
+    assert (found_scores == scores).all()
+
+
+def test_styles_stay_while_it_trains():
+    network, images = tiny_network(replace(ARCHITECTURE, **WHOLE)), tiny_images()
+    measure_norms(network, images, 64)
+    measure_styles(network, images, 64)
+    before = state_bytes(network.styles)
+    inter_round(network, heads_of(network), images, INTER, DISTILLED, FIRST_INTER)
+    assert state_bytes(network.styles) == before

@@ -1,20 +1,29 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crosscam.cluster.pseudo_labels import OUTLIER, CutParams
-from crosscam.model.heads import HeadParams
+from crosscam.model.aibn import AIBN
+from crosscam.model.heads import Head, HeadParams
 from crosscam.train import intra as module
+from crosscam.train.history import history, summary
 from crosscam.train.intra import intra_round
+from crosscam.train.measure import measure_norms, measure_styles
 from crosscam.train.optimise import TrainingError
 from crosscam.train.rounds import TrainingSet
+from crosscam.train.views import DistilParams, Views
+from tests import oracles
 from tests.tiny import (
     ARCHITECTURE,
     CAMIDS,
+    DISTILLED,
     FIRST_INTRA,
     INTRA,
     NUM_PEOPLE,
@@ -157,3 +166,140 @@ def test_the_loss_is_that_of_each_camera_alone(monkeypatch):
             assert num_images == (camids == camid).sum()
             assert num_classes == done.heads[camid].weight.shape[0]
             assert labels[camids == camid].max() < num_classes
+
+
+# Self-distillation, AIBN and camera styles
+
+WHOLE = {"aibn": "deep", "tnorm": True}
+
+
+def distilled(cross_entropy, triplet=0.0, restyle=0.5):
+    return replace(SETTING, distil=DistilParams(cross_entropy, triplet, restyle))
+
+
+def test_weights_of_zero_leave_training_as_it_was():
+    first = all_bytes(*trained())
+    # No style is known, and the triplet loss is one across cameras.
+    for setting in (distilled(0.0, restyle=1.0), distilled(0.0, triplet=1.0)):
+        assert all_bytes(*trained(setting=setting)) == first
+    assert all_bytes(*trained(setting=distilled(0.5))) != first
+
+
+@pytest.mark.parametrize(("setting", "num_views"), [(SETTING, 1), (DISTILLED, 2)])
+def test_a_step_sees_one_view_or_two(setting, num_views):
+    network = tiny_network()
+    modes = []
+    network.register_forward_pre_hook(lambda module, _: modes.append(module.training))
+    intra_round(network, tiny_images(), INTRA, setting, FIRST_INTRA, 2, 0.002)
+    assert sum(modes) == 4 * num_views
+
+
+@given(seed=st.integers(0, 2**63 - 1), weight=st.sampled_from([0.5, 2.0]))
+def test_the_loss_is_the_sum_of_its_parts(seed, weight):
+    generator = torch.Generator().manual_seed(seed)
+    first, second = torch.randn(2, 6, 4, generator=generator).requires_grad_()
+    labels, camids = torch.tensor([0, 1, 2, 1, 0, 2]), torch.tensor([5, 5, 5, 5, 8, 5])
+    heads = {c: Head(4, 3, HeadParams("linear", 1.0), neck=False) for c in (5, 8)}
+    for head in heads.values():
+        torch.nn.init.normal_(head.weight, generator=generator)
+    distil = DistilParams(weight, 9.0, 0.5)
+    views = Views(first, second)
+    loss = module._loss(views, heads, labels, camids, distil).item()
+    one, two = (
+        [heads[c](view[i]).tolist() for i, c in enumerate(camids.tolist())]
+        for view in views
+    )
+    # Two cameras: twice the mean over all images.
+    right = [oracles.softmax(row)[k] for row, k in zip(one, labels, strict=True)]
+    hard = -2 * sum(math.log(probability) for probability in right) / 6
+    soft = 2 * oracles.soft_cross_entropy(two, one)
+    assert loss == pytest.approx(hard + weight * soft, rel=1e-5)
+    alone = module._loss(Views(first, None), heads, labels, camids, distil).item()
+    assert alone == pytest.approx(hard, rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """Return a network trained with all parts at once."""
+    return trained(setting=DISTILLED, **WHOLE)
+
+
+def test_all_parts_at_once_repeat_to_the_byte(whole):
+    network, done = whole
+    torch.manual_seed(99)
+    assert all_bytes(*trained(setting=DISTILLED, **WHOLE)) == all_bytes(network, done)
+    assert sorted(done.heads) == [0, 1, 2]
+    assert all(math.isfinite(epoch.loss) for epoch in done.epochs)
+    # Every part has learnt, but for the shift that the neck has not.
+    start = tiny_network(replace(ARCHITECTURE, **WHOLE)).state_dict()
+    state = network.state_dict()
+    assert {k for k in state if torch.equal(state[k], start[k])} == {"neck.bias"}
+
+
+@pytest.mark.parametrize("part", [{"aibn": "none"}, {"tnorm": False}])
+def test_each_part_makes_a_difference(whole, part):
+    _, done = trained(setting=DISTILLED, **WHOLE | part)
+    assert done.epochs[0].loss != whole[1].epochs[0].loss
+
+
+def test_norms_are_measured_before_the_first_round_alone():
+    network = tiny_network(replace(ARCHITECTURE, **WHOLE))
+    norms = [m for m in network.modules() if isinstance(m, AIBN)]
+
+    def batches_after(position):
+        intra_round(network, tiny_images(), INTRA, DISTILLED, position, 2, 0.002)
+        return {norm.num_batches_tracked.item() for norm in norms}
+
+    # One batch of all images, then two epochs of two steps of two views.
+    assert batches_after(FIRST_INTRA) == {1 + 8}
+    assert batches_after(FIRST_INTRA._replace(round=1)) == {1 + 8 + 8}
+
+
+def styled_network():
+    return tiny_network(replace(ARCHITECTURE, **WHOLE))
+
+
+def test_a_round_trains_with_measured_norms_and_styles():
+    network, measured = styled_network(), styled_network()
+    # Before the training: it moves no style.
+    intra_round(network, tiny_images(), INTRA, DISTILLED, FIRST_INTRA, 1, 0.002)
+    measure_norms(measured, tiny_images(), 64)
+    measure_styles(measured, tiny_images(), 64)
+    assert state_bytes(network.styles) == state_bytes(measured.styles)
+    assert state_bytes(network.styles) != state_bytes(styled_network().styles)
+
+
+# Rounds that train nothing
+
+
+@pytest.mark.parametrize("kind", ["cosine", "linear"])
+def test_a_round_without_epochs_makes_clusters_and_heads(kind):
+    params, setting = replace(INTRA, epochs=0), DISTILLED
+    setting = replace(setting, head=replace(setting.head, kind=kind))
+    network, measured = styled_network(), styled_network()
+    done = intra_round(
+        network, tiny_images(), params, setting, FIRST_INTRA, params.epochs, 0.002
+    )
+    assert done.epochs == []
+    assert done.number == 1
+    assert sorted(done.heads) == [0, 1, 2]
+    # The same clusters as where training follows, by a network that nothing moved.
+    _, other = trained(setting=setting, **WHOLE)
+    assert (done.pseudo_labels == other.pseudo_labels).all()
+    measure_norms(measured, tiny_images(), 64)
+    assert state_bytes(network) == state_bytes(measured)
+    assert network.training
+    assert history([("intra", done)]) == []
+    assert summary([done]) == {
+        "loss": None, "steps": 0, "num_clusters": 3 * NUM_PEOPLE, "outliers": 0.0
+    }  # fmt: skip
+
+
+def test_no_styles_are_measured_where_nothing_is_trained(monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "measure_styles", lambda *_: asked.append("styles"))
+    for epochs in (0, 1):
+        intra_round(
+            tiny_network(), tiny_images(), INTRA, SETTING, FIRST_INTRA, epochs, 0.002
+        )
+        assert asked == ["styles"] * epochs

@@ -13,10 +13,10 @@ from crosscam.data.packed import PackedImages
 from crosscam.train.optimise import Phase, TrainingError
 from crosscam.train.rounds import (
     Position,
-    augmented,
     new_head,
     train_epochs,
     training_set,
+    views_of,
 )
 from tests.test_data_images import encoded, random_pixels
 from tests.tiny import ARCHITECTURE, SETTING, tiny_images, tiny_network
@@ -53,15 +53,16 @@ def test_a_new_head_has_the_neck_that_the_network_has_not(neck, expected):
     assert isinstance(head.norm, torch.nn.BatchNorm1d) == expected
 
 
-def test_augmented_rows():
-    network, images = tiny_network(), tiny_images()
+def test_views_of_rows_repeat_with_the_generator():
+    network, images = tiny_network().eval(), tiny_images()
     rows = np.array([9, 3])
     first, again = (
-        augmented(network, images.pixels, rows, SETTING.augment, generator)
+        views_of(network, images, rows, SETTING, generator, two=False)
         for generator in (torch.Generator().manual_seed(1) for _ in range(2))
     )
-    assert first.shape == (2, 3, 64, 32)
-    assert torch.equal(first, again)
+    assert first.first.shape == (2, network.feature_size)
+    assert first.second is None
+    assert torch.equal(first.first, again.first)
 
 
 SECOND = Position("intra", 1, 3, stream=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -15,6 +17,7 @@ from crosscam.train.inter import InterParams, MixParams, TripletParams
 from crosscam.train.intra import IntraParams
 from crosscam.train.optimise import OptimParams
 from crosscam.train.rounds import Position, Setting, TrainingSet
+from crosscam.train.views import DistilParams
 
 NUM_CAMERAS, NUM_PEOPLE, NUM_IMAGES = 3, 5, 3  # images of a person in a camera
 CAMIDS = np.tile(np.repeat(np.arange(NUM_CAMERAS), NUM_IMAGES), NUM_PEOPLE)
@@ -29,8 +32,12 @@ SETTING = Setting(
     augment=AugmentParams(0.5, 2, 0.1, 0.1, 0.5, (0.02, 0.2), 0.3),
     optim=OptimParams("adamw", 0.9, 0.0005, 0.5, "cosine"),
     head=HeadParams("cosine", 16.0),
+    distil=DistilParams(0.0, 0.0, 0.5),
     compute=ComputeParams("cpu", 1, 1.0, 64),
 )
+# All parts at once: AIBN, camera styles and self-distillation.
+WHOLE = replace(ARCHITECTURE, aibn="deep", tnorm=True)
+DISTILLED = replace(SETTING, distil=DistilParams(0.5, 0.25, 0.5))
 RERANK = RerankParams(k1=4, k2=2, lambda_=0.3)
 CUT = CutParams("count", NUM_PEOPLE, 0.1, min_size=1)
 INTRA = IntraParams(
@@ -56,7 +63,7 @@ FIRST_INTER = Position("inter", 0, 2, stream=2)
 def tiny_network(architecture: Architecture = ARCHITECTURE) -> Network:
     """Return the same random network each time."""
     torch.manual_seed(7)
-    return Network(architecture)
+    return Network(architecture, range(NUM_CAMERAS))
 
 
 def tiny_images() -> TrainingSet:

@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import NamedTuple
@@ -39,13 +40,12 @@ class Digests(NamedTuple):
     md5: str
 
 
-def digests(path: Path) -> Digests:
-    """Return the digests of the file at `path`, read in one pass."""
+def digests_of(chunks: Iterable[bytes]) -> Digests:
+    """Return the digests of all chunks, one after the other."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
-        while chunk := file.read(2**20):
-            sha256.update(chunk)
-            md5.update(chunk)
+    for chunk in chunks:
+        sha256.update(chunk)
+        md5.update(chunk)
     return Digests(sha256.hexdigest(), md5.hexdigest())
 
 
@@ -75,6 +75,7 @@ class Archive:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._zip = _open(path)
         members = self._zip.infolist()
         self._files = {_path(info): info for info in members if not _is_folder(info)}
@@ -128,6 +129,11 @@ class Archive:
             raise DataError(
                 f"{name!r}: damaged in the archive, got {error}: get the archive again"
             ) from error
+
+    def digests(self) -> Digests:
+        """Return the digests of the zip itself, read in one pass."""
+        with self._path.open("rb") as file:
+            return digests_of(iter(lambda: file.read(2**20), b""))
 
 
 def _open(path: Path) -> zipfile.ZipFile:

@@ -1,4 +1,4 @@
-"""Pack the images of an archive into one file, after decoding each of them once."""
+"""Pack the images of a dataset into one file, after decoding each of them once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import IO, NamedTuple
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
-from crosscam.data.archive import Archive
 from crosscam.data.faults import DataError
-from crosscam.data.layout import ImageMember
+from crosscam.data.listing import ImageMember
 from crosscam.data.packed import INDEX_COLUMNS
+from crosscam.data.source import Source
 
 FORMATS = ("JPEG", "PNG")  # the fewer decoders, the smaller the surface of attack
 
@@ -59,7 +59,7 @@ class Scan(NamedTuple):
     faults: tuple[str, ...]
 
 
-def scan(archive: Archive, images: Iterable[ImageMember]) -> Scan:
+def scan(archive: Source, images: Iterable[ImageMember]) -> Scan:
     """Return the index of images, after reading and decoding each of them once.
 
     Parameters
@@ -131,7 +131,7 @@ def decoded_size(blob: bytes, where: str) -> Size:
         ) from error
 
 
-def write_images(archive: Archive, index: pd.DataFrame, file: IO[bytes]) -> None:
+def write_images(archive: Source, index: pd.DataFrame, file: IO[bytes]) -> None:
     """Write the bytes of all images, each distinct one once, in order of their offset.
 
     Parameters

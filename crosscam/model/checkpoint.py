@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from crosscam.files import write_safetensors
+from crosscam.model.aibn import AIBN
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Architecture, Network, timm_options
 
@@ -35,8 +36,9 @@ def save_checkpoint(path: Path, network: Network, heads: Mapping[int, Head]) -> 
     """Write a network and its heads: equal weights give equal bytes.
 
     The metadata rebuild the network without any params.yaml: the format's version,
-    the architecture, pixel mean and standard deviation, feature size and, for each
-    head, its camera, kind, scale and number of classes.
+    the architecture, the cameras whose styles are known, pixel mean and standard
+    deviation, feature size and, for each head, its camera, kind, scale and number of
+    classes.
     """
     tensors = {f"network.{k}": _array(v) for k, v in network.state_dict().items()}
     for camid, head in heads.items():
@@ -45,6 +47,7 @@ def save_checkpoint(path: Path, network: Network, heads: Mapping[int, Head]) -> 
     about = {
         "format": FORMAT,
         "architecture": asdict(network.architecture),
+        "camids": network.styles.camids if network.styles else [],
         "mean": network.mean,
         "std": network.std,
         "feature_size": network.feature_size,
@@ -69,7 +72,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         _check_format(about["format"])
         tree = about["architecture"]
         tree["image_size"] = tuple(tree["image_size"])
-        network = Network(Architecture(**tree))
+        network = Network(Architecture(**tree), about.get("camids", ()))
         heads = {
             int(camid): Head(
                 network.feature_size,
@@ -99,7 +102,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def initial_network(
-    architecture: Architecture, seed: int, weights: str, folder: Path
+    architecture: Architecture,
+    seed: int,
+    weights: str,
+    folder: Path,
+    camids: Sequence[int] = (),
 ) -> Network:
     """Return the network that training starts from.
 
@@ -115,39 +122,88 @@ def initial_network(
         `folder`, either a checkpoint of this project or a timm state dict.
     folder
         Where such files are.
+    camids
+        Cameras whose styles the network learns; those of a checkpoint are not taken.
 
     Raises
     ------
     CheckpointError
-        If the weights are missing, or a key or shape of the backbone differs. Only
-        the classifier's keys, which have no use here, may be in excess.
+        If the weights are missing, or a key or shape of the backbone differs. In excess
+        may be the classifier's keys alone, which have no use here; missing, those that
+        GeM pooling and AIBN add to a timm model.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = Network(architecture)
+        network = Network(architecture, camids)
     if weights == "none":
         return network
+    if weights == "timm":
+        tensors, source = _timm_weights(architecture), f"timm's {architecture.backbone}"
+    else:
+        path = _weights_file(weights, folder)
+        tensors, metadata = _read(path)
+        source = str(path)
+        if "crosscam" in metadata:
+            parts = _part(tensors, "network.")
+            kept = {k: v for k, v in parts.items() if not k.startswith("styles.")}
+            _load(network, kept, source, optional=_styles(network))
+            return network
+    unused = _classifier_keys(network.backbone, tensors)
+    kept = {key: value for key, value in tensors.items() if key not in unused}
+    _load(network.backbone, kept, source, optional=_added_keys(network.backbone))
+    return network
+
+
+def untrained(
+    architecture: Architecture, seed: int, weights: str, folder: Path
+) -> Network:
+    """Return the network that training starts from, as it comes: before any surgery.
+
+    With AIBN and without training, a network's statistics are not those of its
+    weights, so that the untrained network is the one with the backbone's own norms.
+
+    Parameters
+    ----------
+    architecture, seed, weights, folder
+        As for `initial_network`; a checkpoint of this project is taken whole.
+
+    Raises
+    ------
+    CheckpointError
+        As `initial_network`.
+    """
+    if weights not in {"none", "timm"}:
+        path = _weights_file(weights, folder)
+        if "crosscam" in _read(path)[1]:
+            return load_checkpoint(path).network
+    plain = replace(architecture, aibn="none", tnorm=False)
+    return initial_network(plain, seed, weights, folder)
+
+
+def _weights_file(weights: str, folder: Path) -> Path:
     if Path(weights).name != weights:
         raise CheckpointError(
             f"weights: must be none, timm or the name of a file in {folder}, got "
             f"{weights!r}: copy the file there"
         )
-    if weights == "timm":
-        tensors, source = _timm_weights(architecture), f"timm's {architecture.backbone}"
-    else:
-        path = folder / weights
-        tensors, metadata = _read(path)
-        source = str(path)
-        if "crosscam" in metadata:
-            tensors = _part(tensors, "network.")
-            _load(network, tensors, source)
-            return network
-    unused = _classifier_keys(network.backbone, tensors)
-    kept = {key: value for key, value in tensors.items() if key not in unused}
-    # A timm state dict knows nothing of the pooling power that GeM adds.
-    own = {k for k in network.backbone.state_dict() if k.endswith("global_pool.power")}
-    _load(network.backbone, kept, source, optional=own)
-    return network
+    return folder / weights
+
+
+def _styles(network: Network) -> set[str]:
+    """Return the keys of camera styles: they belong to a dataset, not to a network."""
+    return {key for key in network.state_dict() if key.startswith("styles.")}
+
+
+def _added_keys(backbone: nn.Module) -> set[str]:
+    """Return the keys of what surgery adds to a timm model."""
+    power = {k for k in backbone.state_dict() if k.endswith("global_pool.power")}
+    norms = {
+        f"{name}.{key}"
+        for name, module in backbone.named_modules()
+        if isinstance(module, AIBN)
+        for key in module.added
+    }
+    return power | norms
 
 
 def _check_format(found: str) -> None:
@@ -185,7 +241,10 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such file: put the checkpoint there")
+        raise CheckpointError(
+            f"{path}: no such file: put the checkpoint there, or run the stage that "
+            "writes it"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
@@ -215,6 +274,7 @@ def _load(
         for key, value in expected.items()
         if key in tensors and tensors[key].shape != value.shape
     ]
+    faults += _unlike_shared(module, tensors)
     faults += [
         f"{key}: holds values that are not finite"
         for key, value in tensors.items()
@@ -227,6 +287,18 @@ def _load(
             f"backbone, with the right options?\n{listing}"
         )
     module.load_state_dict(dict(tensors), strict=False)
+
+
+def _unlike_shared(module: nn.Module, tensors: Mapping[str, Tensor]) -> list[str]:
+    """Return a fault for each copy of a shared parameter that is not like the first."""
+    first: dict[int, str] = {}
+    faults = []
+    for key, parameter in module.named_parameters(remove_duplicate=False):
+        other = first.setdefault(id(parameter), key)
+        both = [tensors[name] for name in {key, other} if name in tensors]
+        if len(both) == 2 and not torch.equal(*both):
+            faults.append(f"{key}: is {other} in the model, and differs from it")
+    return faults
 
 
 def _array(tensor: Tensor) -> Any:

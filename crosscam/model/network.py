@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,8 +13,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from torch import Tensor, nn
 
+from crosscam.model.aibn import replace_norms
+from crosscam.model.stages import norms_between, stage_ends, stage_info
 from crosscam.model.surgery import pool, unstride
-from crosscam.params import Count, ParamsError
+from crosscam.model.tnorm import CameraStyles
+from crosscam.params import Count, Fraction, ParamsError
 
 Option = str | int | float | bool
 
@@ -51,6 +54,14 @@ class Architecture:
         Where a batch normalisation without shift stands: ``head``, in each classifier,
         features being taken before it (IICS); ``feature``, in the network, features
         being taken after it (Cluster Contrast); ``none``.
+    aibn
+        Which of the backbone's norms adaptive instance and batch normalisation
+        replaces: ``deep``, those of stages 3 and 4 (IICS); ``all``, but for a norm
+        behind the last stage; ``none``.
+    aibn_mix
+        Share of the batch statistics at the start.
+    tnorm
+        Whether the styles of the cameras are known after stages 1, 2 and 3 (IIDS).
     """
 
     backbone: str
@@ -59,6 +70,9 @@ class Architecture:
     last_stride: Literal[1, 2]
     pooling: Literal["gap", "gem"]
     neck: Literal["none", "head", "feature"]
+    aibn: Literal["none", "deep", "all"] = "none"
+    aibn_mix: Fraction = 0.1
+    tnorm: bool = False
 
     def __post_init__(self) -> None:
         """Check that timm knows the backbone, and that options load nothing."""
@@ -82,9 +96,14 @@ class Network(nn.Module):
     ----------
     architecture
         What to build; the weights are random, drawn from torch's global generator.
+    camids
+        Cameras whose styles the network learns, ascending; not looked at without
+        `Architecture.tnorm`.
 
     Attributes
     ----------
+    styles
+        Of the cameras, or None.
     mean, std
         Of the pixel values in [0, 1], per channel, that the backbone expects.
     feature_size
@@ -94,11 +113,11 @@ class Network(nn.Module):
     ------
     ParamsError
         If timm cannot build the backbone with these options, the backbone cannot take
-        images of this size, or has not the one layer that `last_stride` or `pooling`
-        would change.
+        images of this size, or has not the layers that `last_stride`, `pooling`, `aibn`
+        or `tnorm` would change.
     """
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, camids: Sequence[int] = ()) -> None:
         super().__init__()
         self.architecture = architecture
         self.backbone = _backbone(architecture)
@@ -110,8 +129,18 @@ class Network(nn.Module):
         self.neck: nn.Module = nn.Identity()
         if architecture.neck == "feature":
             self.neck = ShiftlessNorm(self.feature_size)
+        self.styles = self._camera_styles(camids) if architecture.tnorm else None
         # 424 images/s against 237 on one core for convnext_zepto_rms at 64 × 32.
         self.to(memory_format=torch.channels_last)
+
+    def _camera_styles(self, camids: Sequence[int]) -> CameraStyles:
+        names = stage_ends(self.backbone, self.architecture.backbone)[:3]
+        stages = [self.backbone.get_submodule(name) for name in names]
+        with _explained(self.architecture):
+            sizes = _num_channels(self.backbone, stages, self.architecture.image_size)
+        styles = CameraStyles(sizes, camids)
+        styles.attach(stages)
+        return styles
 
     def forward(self, images: Tensor) -> Tensor:
         """Return raw (not L2-normalised) features.
@@ -124,7 +153,8 @@ class Network(nn.Module):
         Returns
         -------
         Tensor
-            (num_images, feature_size).
+            (num_images, feature_size); within ``styles.all_targets`` as many times
+            num_images as there are cameras.
         """
         images = images.contiguous(memory_format=torch.channels_last)
         features: Tensor = self.neck(self.backbone(images))
@@ -191,7 +221,38 @@ def _backbone(architecture: Architecture) -> Any:
         unstride(model, architecture.backbone)
     if architecture.pooling == "gem":
         pool(model, architecture.backbone)
+    if architecture.aibn != "none":
+        ends = stage_ends(model, architecture.backbone)
+        after = ends[1] if architecture.aibn == "deep" else None
+        blocks = norms_between(model, after, ends[-1])
+        if not blocks:
+            raise ParamsError(
+                f"model.aibn: {architecture.backbone} has no batch or layer norm to "
+                f"replace, got {architecture.aibn!r}: set it to none"
+            )
+        replace_norms(model, blocks, architecture.aibn_mix)
     return model
+
+
+def _num_channels(
+    backbone: nn.Module, stages: Sequence[nn.Module], image_size: tuple[int, int]
+) -> list[int]:
+    """Return the number of channels that each stage puts out, found by a pass."""
+    shapes: list[tuple[int, ...]] = []
+
+    def note(*passed: Any) -> None:
+        shapes.append(tuple(getattr(passed[-1], "shape", ())))
+
+    hooks = [stage.register_forward_hook(note) for stage in stages]
+    _feature_size(backbone, image_size)
+    for hook in hooks:
+        hook.remove()
+    # Swin and its like put their channels last.
+    channels = {module["num_chs"] for module in stage_info(backbone)}
+    fit = [len(shape) == 4 and shape[1] in channels for shape in shapes]
+    if not all(fit) or len(fit) != len(stages):
+        raise ValueError(f"tnorm needs maps of (image, channel, y, x), got {shapes}")
+    return [shape[1] for shape in shapes]
 
 
 def _feature_size(backbone: nn.Module, image_size: tuple[int, int]) -> int:

@@ -1,8 +1,13 @@
-"""Features and score vectors of all images, without augmentation."""
+"""Features and score vectors of all images, without augmentation.
+
+With camera styles, an image is seen in the style of each camera in turn: its feature
+is the mean over all styles, and camera c's head scores it in camera c's style (IIDS).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,22 +39,120 @@ def raw_features(network: Network, images: Tensor, batch_size: int) -> Tensor:
         (num_images, feature_size), float32, not normalised, on the network's device.
     """
     network.eval()
-    device = next(network.parameters()).device
-    result = torch.empty(len(images), network.feature_size, device=device)
+    result = torch.empty(len(images), network.feature_size, device=_device(network))
     for start in range(0, len(images), batch_size):
-        pixels = images[start : start + batch_size].to(device)
-        batch = normalise(pixels, network.mean, network.std)
-        both = network(torch.cat([batch, batch.flip(3)]))
-        result[start : start + batch_size] = (
-            both[: len(batch)] + both[len(batch) :]
-        ) / 2
+        pixels = images[start : start + batch_size]
+        result[start : start + batch_size] = _mirrored(network, pixels)[0]
     return result
+
+
+class StyledFeatures(NamedTuple):
+    """Features and scores over the styles of all cameras.
+
+    Parameters
+    ----------
+    raw
+        (num_images, feature_size), mean over the styles, not normalised.
+    scores
+        As `score_vectors`; no columns if there are no heads.
+    """
+
+    raw: Tensor
+    scores: NDArray[np.float32]
+
+
+@torch.inference_mode()
+def styled_features(
+    network: Network,
+    images: Tensor,
+    camids: NDArray[np.integer],
+    batch_size: int,
+    heads: Mapping[int, Head],
+) -> StyledFeatures:
+    """Return features and scores of images seen in the styles of all cameras.
+
+    Without camera styles in the network: `raw_features` and `score_vectors`.
+
+    Parameters
+    ----------
+    network
+        Is left in evaluation mode.
+    images
+        (num_images, 3, height, width), uint8.
+    camids
+        (num_images,), the images' own cameras.
+    batch_size
+        Images in a pass, each in the style of each camera counted.
+    heads
+        By camera.
+
+    Raises
+    ------
+    ParamsError
+        If a camera's style is not known.
+    """
+    styles = network.styles
+    if styles is None:
+        raw = raw_features(network, images, batch_size)
+        return StyledFeatures(raw, score_vectors(heads, raw))
+    network.eval()
+    sources = styles.positions(camids)
+    raws = [torch.empty(0, network.feature_size, device=_device(network))]
+    scores = [score_vectors(heads, raws[0])]
+    size = max(1, batch_size // len(styles.camids))
+    for start in range(0, len(images), size):
+        own = sources[start : start + size]
+        with styles.all_targets(own.repeat(2)):  # each image and its mirror image
+            passed = _mirrored(network, images[start : start + size])
+        raws.append(passed.mean(0))
+        by_camera = dict(zip(styles.camids, passed, strict=True))
+        scores.append(_scores(heads, by_camera, len(own)))
+    return StyledFeatures(torch.cat(raws), np.concatenate(scores))
+
+
+def features(
+    network: Network,
+    images: Tensor,
+    batch_size: int,
+    camids: NDArray[np.integer] | None = None,
+) -> NDArray[np.float32]:
+    """Return L2-normalised features of test images.
+
+    Parameters
+    ----------
+    network, images, batch_size
+        As for `raw_features`.
+    camids
+        (num_images,), for the mean over the styles of all cameras, if the network has
+        them; None for the images as they are.
+
+    Returns
+    -------
+    ndarray
+        (num_images, feature_size).
+    """
+    if camids is None:
+        return unit_features(raw_features(network, images, batch_size))
+    return unit_features(styled_features(network, images, camids, batch_size, {}).raw)
+
+
+def _device(network: Network) -> torch.device:
+    return next(network.parameters()).device
+
+
+def _mirrored(network: Network, pixels: Tensor) -> Tensor:
+    """Return features averaged over mirror images, (num_styles, num_images, dim)."""
+    batch = normalise(pixels.to(_device(network)), network.mean, network.std)
+    both = network(torch.cat([batch, batch.flip(3)]))
+    sides = both.view(-1, 2, len(pixels), network.feature_size)
+    mean: Tensor = (sides[:, 0] + sides[:, 1]) / 2
+    return mean
 
 
 def unit_features(raw: Tensor) -> NDArray[np.float32]:
     """Return L2-normalised features as an array, (num_images, dim)."""
-    features: NDArray[np.float32] = F.normalize(raw).cpu().numpy()
-    return features
+    units: NDArray[np.float32] = F.normalize(raw).cpu().numpy()
+    return units
 
 
 @torch.inference_mode()
@@ -68,6 +171,14 @@ def score_vectors(heads: Mapping[int, Head], raw: Tensor) -> NDArray[np.float32]
     ndarray
         (num_images, number of classes of all heads); each row sums to len(heads).
     """
-    parts = [heads[camid].eval()(raw).softmax(1) for camid in sorted(heads)]
-    scores: NDArray[np.float32] = torch.cat(parts, dim=1).cpu().numpy()
+    return _scores(heads, dict.fromkeys(heads, raw), len(raw))
+
+
+def _scores(
+    heads: Mapping[int, Head], raws: Mapping[int, Tensor], num_images: int
+) -> NDArray[np.float32]:
+    """Return the scores of each camera's head for the features in its style."""
+    parts = [heads[c].eval()(raws[c]).softmax(1).cpu() for c in sorted(heads)]
+    scores: NDArray[np.float32]
+    scores = torch.cat([*parts, torch.empty(num_images, 0)], dim=1).numpy()
     return scores

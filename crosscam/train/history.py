@@ -47,11 +47,12 @@ def summary(rounds: list[Round]) -> Record:
     Parameters
     ----------
     rounds
-        At least one; ``steps`` counts those of all rounds.
+        At least one; ``steps`` counts those of all rounds. The loss of a round without
+        epochs is None.
     """
     last = rounds[-1]
     return {
-        "loss": last.epochs[-1].loss,
+        "loss": last.epochs[-1].loss if last.epochs else None,
         "steps": sum(epoch.num_steps for done in rounds for epoch in done.epochs),
         **_clusters(last),
     }

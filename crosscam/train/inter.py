@@ -15,6 +15,7 @@ from typing import Annotated
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from crosscam.cluster.cameras import inter_pseudo_labels
 from crosscam.cluster.jaccard import RerankParams
@@ -25,18 +26,24 @@ from crosscam.model.heads import Head
 from crosscam.model.network import Network
 from crosscam.params import Count, Fraction, NonNegative, Positive, Within
 from crosscam.train.devices import randomness
-from crosscam.train.features import raw_features, score_vectors, unit_features
-from crosscam.train.losses import batch_hard_triplet
+from crosscam.train.features import styled_features, unit_features
+from crosscam.train.losses import (
+    batch_hard_triplet,
+    soft_cross_entropy,
+    soft_triplet,
+)
+from crosscam.train.measure import measure_styles
 from crosscam.train.optimise import Phase, TrainingError
 from crosscam.train.rounds import (
     Position,
     Round,
     Setting,
     TrainingSet,
-    augmented,
     new_head,
     train_epochs,
+    views_of,
 )
+from crosscam.train.views import DistilParams, Views
 
 log = logging.getLogger(__name__)
 
@@ -125,10 +132,14 @@ def inter_round(
     """
     # Linear heads start at random: position 0, as the epochs take 1, 2, …
     randomness(setting.seed, position.stream, position.round, 0)
-    raw = raw_features(network, images.pixels, setting.compute.batch_size)
+    batch_size = setting.compute.batch_size
+    measure_styles(network, images, batch_size)
+    raw, scores = styled_features(
+        network, images.pixels, images.camids, batch_size, heads
+    )
     labels = inter_pseudo_labels(
         unit_features(raw),
-        score_vectors(heads, raw),
+        scores,
         images.camids,
         params.rerank,
         params.clusters,
@@ -178,10 +189,10 @@ def train_on(
     phase = Phase(network, [head], setting.optim, lr=lr, num_epochs=params.epochs)
 
     def loss_of(rows: Rows, generator: torch.Generator) -> Tensor:
-        batch = augmented(network, images.pixels, rows, setting.augment, generator)
-        return _loss(
-            network(batch), head, targets[torch.from_numpy(rows)], params.triplet
-        )
+        two = setting.distil.cross_entropy > 0 or setting.distil.triplet > 0
+        views = views_of(network, images, rows, setting, generator, two=two)
+        labels = targets[torch.from_numpy(rows)]
+        return _loss(views, head, labels, params.triplet, setting.distil)
 
     network.train()
     done = train_epochs(
@@ -197,13 +208,24 @@ def train_on(
 
 
 def _loss(
-    features: Tensor, head: Head, labels: Tensor, triplet: TripletParams
+    views: Views,
+    head: Head,
+    labels: Tensor,
+    triplet: TripletParams,
+    distil: DistilParams,
 ) -> Tensor:
-    loss = torch.nn.functional.cross_entropy(head(features), labels)
-    if triplet.weight == 0:
+    first, second = views
+    logits = head(first)
+    loss = cross_entropy(logits, labels)
+    if triplet.weight > 0:
+        loss = loss + triplet.weight * batch_hard_triplet(first, labels, triplet.margin)
+    if second is None:
         return loss
-    hardest = batch_hard_triplet(features, labels, triplet.margin)
-    return loss + triplet.weight * hardest
+    if distil.cross_entropy > 0:
+        loss = loss + distil.cross_entropy * soft_cross_entropy(head(second), logits)
+    if distil.triplet > 0:
+        loss = loss + distil.triplet * soft_triplet(second, first, labels)
+    return loss
 
 
 def _report(labels: PseudoLabels, position: Position) -> None:

@@ -26,17 +26,19 @@ from crosscam.model.network import Network
 from crosscam.params import Count, Positive, Within
 from crosscam.train.devices import randomness
 from crosscam.train.features import raw_features, unit_features
-from crosscam.train.losses import camera_cross_entropy
+from crosscam.train.losses import camera_cross_entropy, camera_soft_cross_entropy
+from crosscam.train.measure import measure_norms, measure_styles
 from crosscam.train.optimise import Phase, TrainingError
 from crosscam.train.rounds import (
     Position,
     Round,
     Setting,
     TrainingSet,
-    augmented,
     new_head,
     train_epochs,
+    views_of,
 )
+from crosscam.train.views import DistilParams, Views
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class IntraParams:
     rounds
         Of clustering and training, before the first inter-camera round.
     epochs
-        Passes over the images in each round.
+        Passes over the images in each round; 0 makes clusters and heads alone.
     lr
         Learning rate of the heads.
     batch_per_camera
@@ -60,7 +62,7 @@ class IntraParams:
     """
 
     rounds: Count
-    epochs: Count
+    epochs: Annotated[int, Within(0)]
     lr: Positive
     batch_per_camera: Annotated[int, Within(2)]
     rerank: RerankParams
@@ -104,7 +106,11 @@ def intra_round(
     """
     # Linear heads start at random: position 0, as the epochs take 1, 2, …
     randomness(setting.seed, position.stream, position.round, 0)
-    raw = raw_features(network, images.pixels, setting.compute.batch_size)
+    batch_size = setting.compute.batch_size
+    measure_norms(network, images, batch_size)
+    if epochs > 0:  # clusters within a camera need no styles
+        measure_styles(network, images, batch_size)
+    raw = raw_features(network, images.pixels, batch_size)
     labels = intra_pseudo_labels(
         unit_features(raw), images.camids, params.rerank, params.clusters
     )
@@ -118,9 +124,11 @@ def intra_round(
     size = params.batch_per_camera * len(heads)
 
     def loss_of(rows: Rows, generator: torch.Generator) -> Tensor:
-        batch = augmented(network, images.pixels, rows, setting.augment, generator)
-        own = torch.from_numpy(images.camids[rows]).to(batch.device)
-        return _loss(network, heads, batch, targets[torch.from_numpy(rows)], own)
+        two = setting.distil.cross_entropy > 0
+        views = views_of(network, images, rows, setting, generator, two=two)
+        own = torch.from_numpy(images.camids[rows]).to(raw.device)
+        labels = targets[torch.from_numpy(rows)]
+        return _loss(views, heads, labels, own, setting.distil)
 
     network.train()
     done = train_epochs(
@@ -134,16 +142,26 @@ def intra_round(
 
 
 def _loss(
-    network: Network,
+    views: Views,
     heads: dict[int, Head],
-    batch: Tensor,
     labels: Tensor,
     camids: Tensor,
+    distil: DistilParams,
 ) -> Tensor:
-    features = network(batch)
+    logits = _logits(views.first, heads, camids)
+    loss = camera_cross_entropy(logits, labels, camids)
+    if views.second is None:
+        return loss
+    second = _logits(views.second, heads, camids)
+    return loss + distil.cross_entropy * camera_soft_cross_entropy(second, logits)
+
+
+def _logits(
+    features: Tensor, heads: dict[int, Head], camids: Tensor
+) -> dict[int, Tensor]:
+    """Return each image's logits by its own camera's head, by camera."""
     present = torch.unique(camids).tolist()
-    logits = {camid: heads[camid](features[camids == camid]) for camid in present}
-    return camera_cross_entropy(logits, labels, camids)
+    return {camid: heads[camid](features[camids == camid]) for camid in present}
 
 
 def _report(

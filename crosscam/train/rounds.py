@@ -14,36 +14,39 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crosscam.cluster.pseudo_labels import PseudoLabels
-from crosscam.data.augment import AugmentParams, augment
+from crosscam.data.augment import AugmentParams
 from crosscam.data.images import decode_all
 from crosscam.data.packed import PackedImages
 from crosscam.data.samplers import Rows
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Architecture, Network
+from crosscam.params import Seed
 from crosscam.train.devices import ComputeParams, Randomness, randomness
 from crosscam.train.optimise import Epoch, OptimParams, Phase, TrainingError
+from crosscam.train.views import DistilParams, Views, batch_views
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What every round of a run has in common.
+    """What every round of a run has in common: top-level keys of the parameters.
 
     Parameters
     ----------
     seed
         Of the run.
-    augment, optim, head
+    augment, optim, head, distil
         Their parameters.
     compute
         Where and how fast to compute.
     """
 
-    seed: int
+    seed: Seed
     augment: AugmentParams
     optim: OptimParams
     head: HeadParams
+    distil: DistilParams
     compute: ComputeParams
 
 
@@ -76,6 +79,28 @@ def training_set(
     size, limit = architecture.image_size, compute.image_cache_gb
     pixels = decode_all(packed, table, size, limit)
     return TrainingSet(pixels, table["camid"].to_numpy())
+
+
+def views_of(
+    network: Network,
+    images: TrainingSet,
+    rows: Rows,
+    setting: Setting,
+    generator: torch.Generator,
+    *,
+    two: bool,
+) -> Views:
+    """Return the features of rows of the training set, see `batch_views`."""
+    device = next(network.parameters()).device
+    return batch_views(
+        network,
+        images.pixels[torch.from_numpy(rows)].to(device),
+        images.camids[rows],
+        setting.augment,
+        setting.distil.restyle,
+        generator,
+        two=two,
+    )
 
 
 class Round(NamedTuple):
@@ -173,16 +198,3 @@ def train_epochs(
         )
         epochs.append(epoch)
     return epochs
-
-
-def augmented(
-    network: Network,
-    pixels: Tensor,
-    rows: Rows,
-    params: AugmentParams,
-    generator: torch.Generator,
-) -> Tensor:
-    """Return rows of the pixels as an augmented batch on the network's device."""
-    device = next(network.parameters()).device
-    batch = pixels[torch.from_numpy(rows)].to(device)
-    return augment(batch, params, network.mean, network.std, generator)

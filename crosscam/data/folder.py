@@ -1,0 +1,141 @@
+"""Read a dataset that lies unpacked in a folder, as `Archive` reads one in a zip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from crosscam.data.archive import (
+    MAX_IMAGE_BYTES,
+    MAX_TOTAL_BYTES,
+    Digests,
+    digests_of,
+)
+from crosscam.data.faults import DataError
+
+
+class Folder:
+    """A folder whose files are checked when it is opened and read by name.
+
+    Parameters
+    ----------
+    path
+        The folder; may be a link to one. Its files must not change as long as this
+        object is in use.
+
+    Attributes
+    ----------
+    names
+        Paths of the files in the folder and below, in order, with ``/`` between the
+        parts. A link to a file of the folder counts as that file.
+    faults
+        Per faulty file, what is wrong with it: a link to a place outside the folder, to
+        a folder or to nothing, a device, socket or pipe, a name that is no text. A
+        folder with faults must not be used.
+
+    Raises
+    ------
+    DataError
+        If the folder or one below cannot be read, or holds more than `MAX_TOTAL_BYTES`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._root = Path(os.path.realpath(path))
+        try:
+            found = {self._name(entry): entry for entry in _walk(self._root)}
+            faults = {name: _fault(found[name], self._root) for name in sorted(found)}
+            self.names = tuple(name for name, fault in faults.items() if not fault)
+            total = sum(found[name].stat().st_size for name in self.names)
+        except OSError as error:
+            raise DataError(
+                f"{path}: cannot be read, got {error}: see to its permissions"
+            ) from error
+        self.faults = {n: f"{n!r}: {fault}" for n, fault in faults.items() if fault}
+        if total > MAX_TOTAL_BYTES:
+            raise DataError(
+                f"{path}: holds {total:,} bytes, the limit is {MAX_TOTAL_BYTES:,}: this"
+                " is not a dataset of person images"
+            )
+
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def _name(self, entry: os.DirEntry[str]) -> str:
+        return Path(entry.path).relative_to(self._root).as_posix()
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of file `name`, one of `names`.
+
+        Raises
+        ------
+        DataError
+            If the file has a fault, is larger than `MAX_IMAGE_BYTES`, or cannot be
+            read.
+        """
+        if name in self.faults:
+            raise DataError(self.faults[name])
+        path = self._root / name
+        try:
+            if (size := path.stat().st_size) <= MAX_IMAGE_BYTES:
+                return path.read_bytes()
+        except OSError as error:
+            raise DataError(
+                f"{name!r}: cannot be read, got {error}: see to its permissions"
+            ) from error
+        raise DataError(
+            f"{name!r}: too large for a person image, got {size:,} bytes: at most"
+            f" {MAX_IMAGE_BYTES:,} are read"
+        )
+
+    def digests(self) -> Digests:
+        """Return digests of all names and contents.
+
+        They are those of one text: of each file, in order of the names, its name, a
+        zero byte, its size in decimal figures, a zero byte, its contents.
+        """
+        return digests_of(chunk for name in self.names for chunk in self._chunks(name))
+
+    def _chunks(self, name: str) -> Iterator[bytes]:
+        path = self._root / name
+        yield f"{name}\0{path.stat().st_size}\0".encode()
+        with path.open("rb") as file:
+            while chunk := file.read(2**20):
+                yield chunk
+
+
+def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what a folder and those below hold, other than folders; follow no link."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(Path(entry.path))
+            else:
+                yield entry
+
+
+def _fault(entry: os.DirEntry[str], root: Path) -> str | None:
+    """Return what is wrong with an entry that is no folder, or None."""
+    try:
+        entry.name.encode()
+    except UnicodeEncodeError:
+        return "name is not a text in UTF-8: rename it"
+    if not entry.is_symlink():
+        if entry.is_file():
+            return None
+        return "is a device, a socket or a pipe: take it out of the folder"
+    target = Path(os.path.realpath(entry.path))
+    if not target.is_relative_to(root):
+        return "is a link that leaves the folder: put the file itself in its place"
+    if not target.is_file():
+        return "is a link, but to no file: take it out of the folder"
+    return None

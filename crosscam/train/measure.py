@@ -1,0 +1,114 @@
+"""Statistics of norms and styles of cameras, measured by a pass over all images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from crosscam.data.augment import normalise
+from crosscam.model.aibn import AIBN, MOMENTUM
+from crosscam.model.network import Network
+from crosscam.model.tnorm import ArrivingSums, CameraStyles
+from crosscam.train.rounds import TrainingSet
+
+
+@torch.no_grad()
+def measure_norms(network: Network, images: TrainingSet, batch_size: int) -> None:
+    """Set the running statistics of AIBN that has none yet.
+
+    A layer norm has no statistics to hand over, and those of an untrained batch norm
+    are not those of any image. Each batch is normalised by its own, and all batches
+    count alike. Nothing is done where AIBN took over from a trained batch norm.
+
+    Parameters
+    ----------
+    network
+        Is left in evaluation mode.
+    images
+        All training images.
+    batch_size
+        Images in a pass. Batches are runs of rows, which are in no order; an
+        incomplete last one is left out.
+    """
+    norms = [m for m in network.backbone.modules() if isinstance(m, AIBN)]
+    fresh = [norm for norm in norms if _is_fresh(norm)]
+    if not fresh:
+        return
+    network.eval()
+    for norm in fresh:
+        norm.train().momentum = None
+    num_images = len(images.pixels)
+    for rows, batch in _batches(network, images.pixels, batch_size):
+        if len(rows) == min(batch_size, num_images):
+            network(batch)
+    for norm in fresh:
+        norm.eval().momentum = MOMENTUM
+
+
+def _is_fresh(norm: AIBN) -> bool:
+    """Return whether a norm's statistics are still those that all start with."""
+    # Trained weights can come without the count: in timm's mobilenetv2_100 it is 0.
+    fresh_mean, fresh_var = norm.running_mean == 0, norm.running_var == 1
+    return not norm.num_batches_tracked and bool((fresh_mean & fresh_var).all())
+
+
+@torch.no_grad()
+def measure_styles(network: Network, images: TrainingSet, batch_size: int) -> None:
+    """Set the moments of each camera's style to those of its images by this network.
+
+    One pass takes all images as they are. Then, layer by layer, all images in the
+    styles of all cameras come as far as the layer, for the moments of what arrives.
+    Nothing is done for a network without styles.
+
+    Parameters
+    ----------
+    network
+        Is left in evaluation mode.
+    images
+        All training images.
+    batch_size
+        Images in a pass, each in the style of each camera counted.
+    """
+    styles = network.styles
+    if styles is None:
+        return
+    network.eval()
+    sources = styles.positions(images.camids)
+    sums = styles.empty_sums()
+    for rows, batch in _batches(network, images.pixels, batch_size):
+        with styles.summed(sources[rows.to(sources.device)], sums):
+            network(batch)
+    for total in sums:
+        total.store()
+    _measure_arriving(network, styles, images.pixels, sources, batch_size)
+
+
+def _measure_arriving(
+    network: Network,
+    styles: CameraStyles,
+    pixels: Tensor,
+    sources: Tensor,
+    batch_size: int,
+) -> None:
+    size = max(1, batch_size // len(styles.camids))
+    for number, moments in enumerate(styles.moments()):
+        if number == 0:
+            moments.arrive_as_they_are()
+            continue
+        sums = ArrivingSums(moments)
+        for rows, batch in _batches(network, pixels, size):
+            own = sources[rows.to(sources.device)]
+            with styles.arriving(own, number, sums):
+                network(batch)
+        sums.store()
+
+
+def _batches(
+    network: Network, pixels: Tensor, batch_size: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    device = next(network.parameters()).device
+    for start in range(0, len(pixels), batch_size):
+        rows = torch.arange(start, min(start + batch_size, len(pixels)))
+        yield rows, normalise(pixels[rows].to(device), network.mean, network.std)

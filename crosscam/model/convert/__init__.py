@@ -1,0 +1,1 @@
+"""Published and foreign checkpoints: ``python -m crosscam.model.convert``."""

@@ -29,7 +29,7 @@ from benchmarks.histogram import row_of
 from crosscam.data.images import decode_all
 from crosscam.data.packed import PackedImages
 from crosscam.files import write_bytes, write_json
-from crosscam.model.checkpoint import load_checkpoint, untrained
+from crosscam.model.checkpoint import initial_network, load_checkpoint, untrained
 from crosscam.model.network import Network
 from crosscam.params import read_params
 from crosscam.rank import evaluation
@@ -37,6 +37,7 @@ from crosscam.rank.feature_set import feature_set
 from crosscam.synthetic.plan import World
 from crosscam.train.features import features, raw_features
 from crosscam.train.inter import train_on
+from crosscam.train.measure import measure_norms, measure_styles
 from crosscam.train.rounds import Position, training_set
 from stages import evaluate, inter, intra, split, synthesize, unzip
 
@@ -127,7 +128,8 @@ def scores_of(network: Network) -> dict[str, float]:
     for subset in ("query", "gallery"):
         table = pd.read_csv(f"data/split/{subset}.csv")
         pixels = decode_all(packed, table, network.architecture.image_size, 8.0)
-        sets.append(feature_set(features(network, pixels, 256), table))
+        camids = table["camid"].to_numpy()
+        sets.append(feature_set(features(network, pixels, 256, camids), table))
     metrics = evaluation.evaluate(*sets, p).metrics
     return {key: metrics[key] for key in ("mAP", "rank1")}
 
@@ -136,18 +138,23 @@ def supervised() -> Network:
     """Train on the true identities for as many images as both stages saw."""
     p = read_params(Path("params.yaml"), intra.Params)
     q = read_params(Path("params.yaml"), inter.Params).inter
-    network = untrained(p.model, p.seed, p.weights, Path("models/weights"))
     table = pd.read_csv("data/split/train.csv")
     packed = PackedImages(Path("data/packed/images.bin"))
     images = training_set(packed, table, p.model, p.compute)
+    camids, size = np.unique(images.camids).tolist(), p.compute.batch_size
+    weights = Path("models/weights")
+    network = initial_network(p.model, p.seed, p.weights, weights, camids)
+    measure_norms(network, images, size)
+    measure_styles(network, images, size)
     pids = pd.read_csv("data/split/truth.csv")["pid"].to_numpy()
     labels = np.unique(pids, return_inverse=True)[1].astype(np.int32)
-    raw = raw_features(network, images.pixels, p.compute.batch_size)
+    raw = raw_features(network, images.pixels, size)
     # identity_batches leaves some images out of an epoch, so epochs are counted at
     # their full size: the supervised run sees a few images fewer, never more.
     params = dataclasses.replace(q, epochs=round(images_seen() / len(labels)))
     position = Position("supervised", 0, 1, stream=9)
     train_on(network, raw, labels, images, params, p, position)
+    measure_styles(network, images, size)
     return network
 
 

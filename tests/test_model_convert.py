@@ -22,8 +22,8 @@ from crosscam.model.checkpoint import (
 from crosscam.model.convert import __main__ as convert
 from crosscam.model.convert.__main__ import report, write_converted
 from crosscam.model.convert.forms import Hints
+from crosscam.model.moments import Style
 from crosscam.model.network import Architecture, Network
-from crosscam.model.tnorm import Style
 from crosscam.params import ParamsError
 from tests.originals import (
     OriginalConvNeXt,

@@ -10,14 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from crosscam.model.tnorm import (
-    EPS,
-    STAYS,
-    ArrivingSums,
-    CameraStyles,
-    Moments,
-    Style,
-)
+from crosscam.model.moments import EPS, STAYS, ArrivingSums, Moments, Style
+from crosscam.model.tnorm import CameraStyles
 from crosscam.params import ParamsError
 from tests import oracles
 

@@ -8,8 +8,8 @@ import torch
 
 from crosscam.data.augment import normalise
 from crosscam.model.heads import Head, HeadParams
+from crosscam.model.moments import Style
 from crosscam.model.network import Network
-from crosscam.model.tnorm import Style
 from crosscam.params import ParamsError
 from crosscam.train.features import (
     features,

@@ -8,7 +8,7 @@ import torch
 
 from crosscam.data.augment import normalise
 from crosscam.model.aibn import AIBN, MOMENTUM
-from crosscam.model.tnorm import EPS
+from crosscam.model.moments import EPS
 from crosscam.params import ParamsError
 from crosscam.train.measure import measure_norms, measure_styles
 from crosscam.train.rounds import TrainingSet

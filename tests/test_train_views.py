@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crosscam.data.augment import augment
-from crosscam.model.tnorm import STAYS, CameraStyles
+from crosscam.model.moments import STAYS
+from crosscam.model.tnorm import CameraStyles
 from crosscam.train.views import _drawn, batch_views
 from tests.tiny import (
     ARCHITECTURE,

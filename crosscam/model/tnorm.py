@@ -19,90 +19,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from crosscam.model.moments import ArrivingSums, Moments, MomentSums, Style
 from crosscam.params import ParamsError
 
-EPS = 1e-5
-STAYS = -1  # target of an image that is not re-styled
 
-
-class Style(NamedTuple):
-    """What becomes of each image of a batch.
-
-    Parameters
-    ----------
-    sources
-        (num_images,), the image's camera as a position in the list of cameras.
-    targets
-        (num_images,), the camera whose style it gets, or `STAYS`.
-    """
-
-    sources: Tensor
-    targets: Tensor
-
-
-class Moments(nn.Module):
-    """Mean and variance of a feature map's channels in each camera.
-
-    Parameters
-    ----------
-    num_cameras, size
-        Of cameras, of channels.
-
-    Attributes
-    ----------
-    mean, var
-        (num_cameras, size), of the images of each camera as they are.
-    from_mean, from_var
-        (num_cameras, num_cameras, size), [s, t]: of camera s's images when the layers
-        before have given them the style of camera t.
-    """
-
-    mean: Tensor
-    var: Tensor
-    from_mean: Tensor
-    from_var: Tensor
-
-    def __init__(self, num_cameras: int, size: int) -> None:
-        super().__init__()
-        for name, shape in (("", (num_cameras,)), ("from_", (num_cameras,) * 2)):
-            self.register_buffer(f"{name}mean", torch.zeros(*shape, size))
-            self.register_buffer(f"{name}var", torch.ones(*shape, size))
-
-    def restyled(self, maps: Tensor, style: Style) -> Tensor:
-        """Return maps with the moments of their targets in place of their own.
-
-        ``y = (x - F_st) / sqrt(G_st + eps) · sqrt(V_t + eps) + M_t`` per channel, with
-        source camera s, target camera t, mean M and variance V, and those of the
-        arriving maps, F and G. Images that stay are returned exactly.
-
-        Parameters
-        ----------
-        maps
-            (num_images, channels, height, width).
-        style
-            Of these images.
-        """
-        stays = (style.targets == STAYS)[:, None]
-        pairs = style.sources, style.targets
-        ratio = (self.var[style.targets] + EPS) / (self.from_var[pairs] + EPS)
-        scale = ratio.sqrt().masked_fill(stays, 1)[:, :, None, None]
-        own = self.from_mean[pairs].masked_fill(stays, 0)[:, :, None, None]
-        mean = self.mean[style.targets].masked_fill(stays, 0)[:, :, None, None]
-        return torch.addcmul(mean, maps - own, scale)
-
-    @torch.no_grad()
-    def arrive_as_they_are(self) -> None:
-        """Take it that the layers before change nothing, as is so before the first."""
-        self.from_mean.copy_(self.mean[:, None].expand_as(self.from_mean))
-        self.from_var.copy_(self.var[:, None].expand_as(self.from_var))
+class _Arrived(Exception):  # noqa: N818 (no error: the rest of a pass is not needed)
+    """The maps have come as far as they are looked at."""
 
 
 class CameraStyles(nn.Module):
@@ -257,86 +186,3 @@ class CameraStyles(nn.Module):
             yield
         finally:
             self._action = None
-
-
-class _Arrived(Exception):  # noqa: N818 (no error: the rest of a pass is not needed)
-    """The maps have come as far as they are looked at."""
-
-
-class MomentSums:
-    """Sums over the images of each camera, for their exact moments.
-
-    Parameters
-    ----------
-    moments
-        To be set by `store`.
-    """
-
-    def __init__(self, moments: Moments) -> None:
-        self._moments = moments
-        self._sums = _Sums(moments.mean)
-
-    def add(self, maps: Tensor, sources: Tensor) -> None:
-        """Add images, (num_images, channels, height, width), of these cameras."""
-        self._sums.add(maps, sources)
-
-    def store(self) -> None:
-        """Set mean and variance; a camera without images keeps those it had."""
-        self._sums.store(self._moments.mean, self._moments.var)
-
-
-class ArrivingSums:
-    """Sums over the images of each camera in each style that they were given.
-
-    Parameters
-    ----------
-    moments
-        To be set by `store`.
-    """
-
-    def __init__(self, moments: Moments) -> None:
-        self._moments = moments
-        self._sums = _Sums(moments.from_mean.flatten(0, 1))
-
-    def add(self, maps: Tensor, style: Style) -> None:
-        """Add images, (num_images, channels, height, width), of these styles."""
-        num = len(self._moments.mean)
-        self._sums.add(maps, style.sources * num + style.targets)
-
-    def store(self) -> None:
-        """Set the moments of what arrives."""
-        mean, var = self._moments.from_mean, self._moments.from_var
-        self._sums.store(mean.flatten(0, 1), var.flatten(0, 1))
-
-
-class _Sums:
-    """Float64 sums of image moments in groups, (num_groups, channels) as `like`."""
-
-    def __init__(self, like: Tensor) -> None:
-        zeros = torch.zeros_like(like, dtype=torch.float64)
-        self._counts = zeros[:, 0].clone()
-        self._means, self._seconds = zeros.clone(), zeros.clone()
-
-    def add(self, maps: Tensor, groups: Tensor) -> None:
-        mean, var = (part.double() for part in _image_moments(maps))
-        # A product with this matrix instead of index_add, whose sums on a GPU differ
-        # from run to run.
-        member = F.one_hot(groups, len(self._counts)).T.double()
-        self._counts += member.sum(1)
-        self._means += member @ mean
-        # Raw second moments lose nothing here: float64 sums of float32 values.
-        self._seconds += member @ (var + mean.square())
-
-    def store(self, mean: Tensor, var: Tensor) -> None:
-        """Write the moments of all groups that have images into views of buffers."""
-        seen = self._counts > 0
-        means = self._means[seen] / self._counts[seen, None]
-        seconds = self._seconds[seen] / self._counts[seen, None]
-        mean[seen] = means.float()
-        var[seen] = (seconds - means.square()).clamp(min=0).float()
-
-
-def _image_moments(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and (population) variance over positions, (num_images, channels)."""
-    var, mean = torch.var_mean(maps.float(), (2, 3), correction=0)
-    return mean, var

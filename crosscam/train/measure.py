@@ -9,8 +9,9 @@ from torch import Tensor
 
 from crosscam.data.augment import normalise
 from crosscam.model.aibn import AIBN, MOMENTUM
+from crosscam.model.moments import ArrivingSums
 from crosscam.model.network import Network
-from crosscam.model.tnorm import ArrivingSums, CameraStyles
+from crosscam.model.tnorm import CameraStyles
 from crosscam.train.rounds import TrainingSet
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crosscam.data.augment import AugmentParams, augment
+from crosscam.model.moments import STAYS, Style
 from crosscam.model.network import Network
-from crosscam.model.tnorm import STAYS, CameraStyles, Style
+from crosscam.model.tnorm import CameraStyles
 from crosscam.params import Fraction, NonNegative
 
 

@@ -49,16 +49,14 @@ ROWS = {
     "intra": Row(
         "IIDS, intra-camera stage alone",
         "iids",
-        ("intra.rounds=8", "extract.checkpoint=intra.safetensors", "inter.rounds=1"),
+        ("intra.rounds=9", "extract.checkpoint=intra.safetensors", "inter.rounds=1"),
     ),
     "inter": Row(
         "IIDS, inter-camera stage alone",
         "iids",
-        ("intra.rounds=1", "intra.epochs=0", "inter.rounds=6"),
+        ("intra.rounds=1", "intra.epochs=0", "inter.rounds=9"),
     ),
 }
-# The small forms, shortened: 24 epochs in all.
-SHORT = ("intra.rounds=4", "intra.epochs=3", "inter.rounds=3", "inter.epochs=4")
 BACKBONES = {
     "resnet": (),
     "convnext": (
@@ -118,7 +116,7 @@ def queue(seed: int, backbone: str, row: str) -> None:
     """Put one experiment into DVC's queue."""
     call("python", "-m", "recipes", "--force", ROWS[row].recipe, "synthetic")
     seeds = (f"seed={seed}", f"synthesize.seed={seed}")
-    changes = (*BACKBONES[backbone], *SHORT, *ROWS[row].changes, *seeds)
+    changes = (*BACKBONES[backbone], *ROWS[row].changes, *seeds)
     sets = [part for change in changes for part in ("-S", change)]
     name = name_of(seed, backbone, row)
     call("dvc", "exp", "run", "--queue", "--name", name, *sets)

@@ -15,6 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -123,14 +124,14 @@ def queue(seed: int, backbone: str, row: str) -> None:
 
 
 def metrics(shown: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return name to metrics of all experiments that `dvc exp show` lists."""
+    """Return name to metrics of all experiments that `dvc exp show` lists as done."""
     found = {}
     for revision in shown:
         for experiment in revision.get("experiments") or []:
-            for tip in experiment["revs"][:1]:
-                data = (tip.get("data") or {}).get("metrics", {}).get(METRIC, {})
-                if "data" in data:
-                    found[tip["name"]] = data["data"]
+            # One that runs still shows the metrics of the commit that it started from.
+            if (experiment.get("executor") or {}).get("state") == "success":
+                data = experiment["revs"][0]["data"]["metrics"][METRIC]["data"]
+                found[experiment["name"]] = data
     return found
 
 
@@ -138,17 +139,21 @@ def call(*command: str) -> str:
     """Run a command of the environment in the repository and return its output."""
     folder = Path(sys.executable).parent
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [str(folder / command[0]), *command[1:]],
-        cwd=ROOT,
-        env={**os.environ, "PATH": path, "OMP_WAIT_POLICY": "passive"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # Not through a pipe: the workers of the queue would hold it open while they live.
+    with tempfile.TemporaryFile("w+") as output:
+        done = subprocess.run(
+            [str(folder / command[0]), *command[1:]],
+            cwd=ROOT,
+            env={**os.environ, "PATH": path, "OMP_WAIT_POLICY": "passive"},
+            stdout=output,
+            stderr=sys.stderr,
+            check=False,
+        )
+        output.seek(0)
+        text = output.read()
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return done.stdout
+        raise SystemExit(f"{' '.join(command)}\n{text}")
+    return text
 
 
 def with_table(text: str, results: dict[str, Any]) -> str:

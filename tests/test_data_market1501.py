@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosscam.data.faults import DataError
-from crosscam.data.market1501 import PUBLISHED, parse_name
+from crosscam.data.market1501 import NAMING, PUBLISHED
 from crosscam.data.naming import ImageName
 from tests.zips import market_name
 
@@ -23,7 +23,7 @@ from tests.zips import market_name
     ],
 )
 def test_names_by_hand(name: str, expected: ImageName) -> None:
-    assert parse_name(name) == expected
+    assert NAMING.parse(name) == expected
 
 
 NUMBER = st.integers(0, 10**9 - 2)
@@ -35,7 +35,7 @@ def test_names_round_trip(
     pid: int, camid: int, sequence: int, frame: int, box: int
 ) -> None:
     name = market_name(pid, camid, sequence=sequence, frame=frame, box=box)
-    assert parse_name(name) == ImageName(pid, camid, sequence, frame)
+    assert NAMING.parse(name) == ImageName(pid, camid, sequence, frame)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_names_round_trip(
 def test_other_names_are_refused(name: str) -> None:
     message = f"^{re.escape(repr(name))}: not a Market-1501 image name: rename it"
     with pytest.raises(DataError, match=message):
-        parse_name(name)
+        NAMING.parse(name)
 
 
 def test_cameras_count_from_one() -> None:
     with pytest.raises(DataError, match="camera number is 0: cameras count from 1"):
-        parse_name("0002_c0s1_000451_03.jpg")
+        NAMING.parse("0002_c0s1_000451_03.jpg")
 
 
 def test_published_counts_are_those_of_the_readme() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from crosscam.model.moments import EPS, STAYS, ArrivingSums, Moments, Style
+from crosscam.model.moments import EPS, STAYS, Moments, Style
 from crosscam.model.tnorm import CameraStyles
 from crosscam.params import ParamsError
 from tests import oracles
@@ -347,7 +347,7 @@ def test_what_arrives_at_a_layer(number, seed, size):
     model, styles = chain(seed)
     before = copy.deepcopy(styles.moments())
     maps, moments = random_maps(seed, 7) * 3 + 1, styles.moments()[number]
-    sums = ArrivingSums(moments)
+    sums = moments.arriving_sums()
     for rows in batches(size):
         with styles.arriving(SOURCES[rows], number, sums):
             model(maps[rows])
@@ -376,7 +376,7 @@ def test_the_pass_ends_at_the_layer(number, rows):
     model, styles = chain()
     passed = []
     model[number + 1].register_forward_hook(lambda *_: passed.append(number))
-    sums = ArrivingSums(styles.moments()[number])
+    sums = styles.moments()[number].arriving_sums()
     with styles.arriving(torch.tensor([0, 2]), number, sums):
         model(random_maps(num=2))
         passed.append("after")
@@ -399,7 +399,7 @@ def test_styles_are_of_use_after_a_pass_that_ends_early(error):
     if error:
         hook = model[2].register_forward_pre_hook(fail)
     with pytest.raises(error, match="stop") if error else nullcontext():  # noqa: SIM117
-        with styles.arriving(sources, 1, ArrivingSums(styles.moments()[1])):
+        with styles.arriving(sources, 1, styles.moments()[1].arriving_sums()):
             model(maps)
     if error:
         hook.remove()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from crosscam.data.market1501 import parse_name
+from crosscam.data.market1501 import NAMING
 from crosscam.synthetic.archive import write_archive
 from crosscam.synthetic.cameras import CAMERAS
 from crosscam.synthetic.plan import World, plan_shots
@@ -70,7 +70,7 @@ def test_every_member_is_an_image_named_as_planned(data: bytes):
         assert "no real person" in archive.read("synthetic/readme.txt").decode()
         for name, shot in zip(names[1:], shots, strict=True):
             assert Image.open(io.BytesIO(archive.read(name))).size == (64, 128)
-            parsed = parse_name(name.rsplit("/", 1)[1])
+            parsed = NAMING.parse(name.rsplit("/", 1)[1])
             assert parsed is not None
             assert parsed[:2] == (shot.pid, shot.camid)
             assert (parsed.sequence, parsed.frame) == (shot.sequence, shot.frame)

@@ -42,4 +42,3 @@ NAMING = Naming(
         re.ASCII | re.IGNORECASE,
     ),
 )
-parse_name = NAMING.parse

@@ -83,62 +83,36 @@ class Moments(nn.Module):
         self.from_mean.copy_(self.mean[:, None].expand_as(self.from_mean))
         self.from_var.copy_(self.var[:, None].expand_as(self.from_var))
 
+    def sums(self) -> MomentSums:
+        """Return empty sums for `mean` and `var`, grouped by camera."""
+        return MomentSums(self.mean, self.var)
+
+    def arriving_sums(self) -> MomentSums:
+        """Return empty sums for `from_mean` and `from_var`, grouped by `pairs`."""
+        return MomentSums(self.from_mean.flatten(0, 1), self.from_var.flatten(0, 1))
+
+    def pairs(self, style: Style) -> Tensor:
+        """Return the number of each image's pair of source and target camera."""
+        return style.sources * len(self.mean) + style.targets
+
 
 class MomentSums:
-    """Sums over the images of each camera, for their exact moments.
+    """Float64 sums over the images of some groups, for the groups' exact moments.
 
     Parameters
     ----------
-    moments
-        To be set by `store`.
+    mean, var
+        (num_groups, channels), to be set by `store`.
     """
 
-    def __init__(self, moments: Moments) -> None:
-        self._moments = moments
-        self._sums = _Sums(moments.mean)
-
-    def add(self, maps: Tensor, sources: Tensor) -> None:
-        """Add images, (num_images, channels, height, width), of these cameras."""
-        self._sums.add(maps, sources)
-
-    def store(self) -> None:
-        """Set mean and variance; a camera without images keeps those it had."""
-        self._sums.store(self._moments.mean, self._moments.var)
-
-
-class ArrivingSums:
-    """Sums over the images of each camera in each style that they were given.
-
-    Parameters
-    ----------
-    moments
-        To be set by `store`.
-    """
-
-    def __init__(self, moments: Moments) -> None:
-        self._moments = moments
-        self._sums = _Sums(moments.from_mean.flatten(0, 1))
-
-    def add(self, maps: Tensor, style: Style) -> None:
-        """Add images, (num_images, channels, height, width), of these styles."""
-        num = len(self._moments.mean)
-        self._sums.add(maps, style.sources * num + style.targets)
-
-    def store(self) -> None:
-        """Set the moments of what arrives."""
-        mean, var = self._moments.from_mean, self._moments.from_var
-        self._sums.store(mean.flatten(0, 1), var.flatten(0, 1))
-
-
-class _Sums:
-    """Float64 sums of image moments in groups, (num_groups, channels) as `like`."""
-
-    def __init__(self, like: Tensor) -> None:
-        zeros = torch.zeros_like(like, dtype=torch.float64)
+    def __init__(self, mean: Tensor, var: Tensor) -> None:
+        self._mean, self._var = mean, var
+        zeros = torch.zeros_like(mean, dtype=torch.float64)
         self._counts = zeros[:, 0].clone()
         self._means, self._seconds = zeros.clone(), zeros.clone()
 
     def add(self, maps: Tensor, groups: Tensor) -> None:
+        """Add images, (num_images, channels, height, width), of these groups."""
         mean, var = (part.double() for part in _image_moments(maps))
         # A product with this matrix instead of index_add, whose sums on a GPU differ
         # from run to run.
@@ -148,13 +122,13 @@ class _Sums:
         # Raw second moments lose nothing here: float64 sums of float32 values.
         self._seconds += member @ (var + mean.square())
 
-    def store(self, mean: Tensor, var: Tensor) -> None:
-        """Write the moments of all groups that have images into views of buffers."""
+    def store(self) -> None:
+        """Set mean and variance; a group without images keeps those it had."""
         seen = self._counts > 0
         means = self._means[seen] / self._counts[seen, None]
         seconds = self._seconds[seen] / self._counts[seen, None]
-        mean[seen] = means.float()
-        var[seen] = (seconds - means.square()).clamp(min=0).float()
+        self._mean[seen] = means.float()
+        self._var[seen] = (seconds - means.square()).clamp(min=0).float()
 
 
 def _image_moments(maps: Tensor) -> tuple[Tensor, Tensor]:

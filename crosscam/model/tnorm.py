@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from crosscam.model.moments import ArrivingSums, Moments, MomentSums, Style
+from crosscam.model.moments import STAYS, Moments, MomentSums, Style
 from crosscam.params import ParamsError
 
 
@@ -90,6 +90,10 @@ class CameraStyles(nn.Module):
         def act(layer: int, maps: Tensor) -> Tensor:
             return self._moments(layer).restyled(maps, style)
 
+        # The first of two views: three layers of arithmetic that change nothing.
+        if bool((style.targets == STAYS).all()):
+            yield
+            return
         with self._acting(act):
             yield
 
@@ -127,7 +131,7 @@ class CameraStyles(nn.Module):
 
     def empty_sums(self) -> list[MomentSums]:
         """Return sums of moments, one per layer."""
-        return [MomentSums(moments) for moments in self.moments()]
+        return [moments.sums() for moments in self.moments()]
 
     @contextmanager
     def summed(self, sources: Tensor, sums: Sequence[MomentSums]) -> Iterator[None]:
@@ -150,7 +154,7 @@ class CameraStyles(nn.Module):
 
     @contextmanager
     def arriving(
-        self, sources: Tensor, number: int, sums: ArrivingSums
+        self, sources: Tensor, number: int, sums: MomentSums
     ) -> Iterator[None]:
         """Add what arrives at a layer to sums, for every style given before it.
 
@@ -169,7 +173,7 @@ class CameraStyles(nn.Module):
 
         def act(layer: int, maps: Tensor) -> Tensor:
             if layer == number:
-                sums.add(maps, style)
+                sums.add(maps, self._moments(layer).pairs(style))
                 raise _Arrived
             return self._moments(layer).restyled(self._spread(layer, maps), style)
 

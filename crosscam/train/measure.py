@@ -9,7 +9,6 @@ from torch import Tensor
 
 from crosscam.data.augment import normalise
 from crosscam.model.aibn import AIBN, MOMENTUM
-from crosscam.model.moments import ArrivingSums
 from crosscam.model.network import Network
 from crosscam.model.tnorm import CameraStyles
 from crosscam.train.rounds import TrainingSet
@@ -98,7 +97,7 @@ def _measure_arriving(
         if number == 0:
             moments.arrive_as_they_are()
             continue
-        sums = ArrivingSums(moments)
+        sums = moments.arriving_sums()
         for rows, batch in _batches(network, pixels, size):
             own = sources[rows.to(sources.device)]
             with styles.arriving(own, number, sums):

@@ -25,7 +25,6 @@ from crosscam.files import write_bytes, write_json
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results/ablation.json"
 DOCUMENT = ROOT / "docs/ablation.md"
-START, END = "<!-- ablation -->\n", "<!-- /ablation -->"
 METRIC = "metrics/evaluate.json"
 
 
@@ -73,20 +72,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[10, 11, 12])
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--backbones", nargs="+", default=list(BACKBONES))
+    parser.add_argument("--jobs", type=int, default=2, help="experiments at a time")
     parser.add_argument("--table-only", action="store_true")
     arguments = parser.parse_args()
     if not arguments.table_only:
         keys = itertools.product(arguments.seeds, arguments.backbones, arguments.rows)
-        run([key for key in keys if name_of(*key) not in known()])
-    text = with_table(DOCUMENT.read_text("utf-8"), known())
-    write_bytes(DOCUMENT, text.encode())
+        missing = [key for key in keys if name_of(*key) not in known(RESULTS)]
+        run(missing, arguments.jobs)
+    insert("ablation", table(known(RESULTS)))
 
 
-def known() -> dict[str, Any]:
+def known(path: Path) -> dict[str, Any]:
     """Return the results there are."""
-    results: dict[str, Any] = (
-        json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    )
+    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return results
 
 
@@ -95,13 +93,13 @@ def name_of(seed: int, backbone: str, row: str) -> str:
     return f"{row}-{backbone}-{seed}"
 
 
-def run(keys: list[tuple[int, str, str]]) -> None:
-    """Queue experiments, run two at a time, and write down what is done already."""
+def run(keys: list[tuple[int, str, str]], jobs: int) -> None:
+    """Queue experiments, run them, and write down what is done already."""
     call("dvc", "queue", "remove", "--all")
     for seed, backbone, row in keys:
         queue(seed, backbone, row)
     call("python", "-m", "recipes", "--force", "default")
-    call("dvc", "queue", "start", "-j", "2")
+    call("dvc", "queue", "start", "-j", str(jobs))
     names, busy = {name_of(*key) for key in keys}, True
     while busy:
         time.sleep(20)
@@ -109,7 +107,7 @@ def run(keys: list[tuple[int, str, str]]) -> None:
         busy = any(word in status for word in ("Queued", "Running"))
         found = metrics(json.loads(call("dvc", "exp", "show", "--json", "--no-pager")))
         done = {name: found[name] for name in names & set(found)}
-        write_json(RESULTS, dict(sorted((known() | done).items())))
+        write_json(RESULTS, dict(sorted((known(RESULTS) | done).items())))
     sys.stdout.write(status)
 
 
@@ -156,10 +154,16 @@ def call(*command: str) -> str:
     return text
 
 
-def with_table(text: str, results: dict[str, Any]) -> str:
-    """Return the document with the table of these results between its marks."""
-    before, rest = text.split(START)
-    return before + START + table(results) + END + rest.split(END)[1]
+def insert(mark: str, lines: str) -> None:
+    """Put a table between its marks in the document."""
+    text, start, end = (
+        DOCUMENT.read_text("utf-8"),
+        f"<!-- {mark} -->\n",
+        f"<!-- /{mark}",
+    )
+    before, rest = text.split(start)
+    after = end + rest.split(end)[1]
+    write_bytes(DOCUMENT, (before + start + lines + after).encode())
 
 
 def table(results: dict[str, Any]) -> str:

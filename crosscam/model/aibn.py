@@ -92,15 +92,16 @@ class AIBN(nn.Module):
         exact = maps.float()
         dims = (2, 3) if self.channel_dim == 1 else (1, 2)
         positions = exact.shape[dims[0]] * exact.shape[dims[1]]
-        var, mean = torch.var_mean(
-            exact, dims, correction=min(1, positions - 1), keepdim=True
-        )
+        mean = exact.mean(dims, keepdim=True)
+        # Not torch.var_mean: over few positions it takes 10 to 60 times as long (CPU).
+        centred = exact - mean
+        var = centred.square().sum(dims, keepdim=True) / max(1, positions - 1)
         batch_mean, batch_var = self._batch(mean, var)
         share = self.mix.clamp(0, 1)
-        mean = mean + share * (batch_mean - mean)
         var = var + share * (batch_var - var)
         scale = self._shaped(self.weight) * torch.rsqrt(var + self.eps)
-        normed = torch.addcmul(self._shaped(self.bias), exact - mean, scale)
+        shift = self._shaped(self.bias) - share * (batch_mean - mean) * scale
+        normed = torch.addcmul(shift, centred, scale)
         return cast("Tensor", self.after(normed.to(maps.dtype)))
 
     def _shaped(self, values: Tensor) -> Tensor:

@@ -133,5 +133,7 @@ class MomentSums:
 
 def _image_moments(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and (population) variance over positions, (num_images, channels)."""
-    var, mean = torch.var_mean(maps.float(), (2, 3), correction=0)
-    return mean, var
+    exact = maps.float()
+    mean = exact.mean((2, 3), keepdim=True)
+    var = (exact - mean).square().mean((2, 3))  # as AIBN's, not by torch.var_mean
+    return mean[:, :, 0, 0], var

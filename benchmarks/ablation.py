@@ -1,9 +1,10 @@
 """What each part of the method does, by `dvc exp` runs: docs/ablation.md.
 
-Run ``python -m benchmarks.ablation`` in a clone of its own: queues one experiment per
-row, backbone and seed, runs them, and writes results/ablation.json here and the table
-into docs/ablation.md. Cut off, it goes on with what has no result yet. A seed is that
-of the dataset and of the training alike, so that rows can be compared run by run.
+Run ``python -m benchmarks.ablation`` in a clone: queues one experiment per row,
+backbone and seed, runs them, and writes results/ablation.json here and the table into
+docs/ablation.md. Cut off, it goes on with what has not run; ``--collect`` writes what
+there is. A seed is that of the dataset and of the training alike, so that rows can be
+compared run by run.
 """
 
 from __future__ import annotations
@@ -11,21 +12,20 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from crosscam.experiment.overrides import overrides
 from crosscam.files import write_bytes, write_json
+from experiments.runs import Wanted, found, run_all
+from experiments.seeds import base_params, read
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results/ablation.json"
 DOCUMENT = ROOT / "docs/ablation.md"
-METRIC = "metrics/evaluate.json"
 
 
 class Row(NamedTuple):
@@ -33,36 +33,35 @@ class Row(NamedTuple):
 
     label: str
     recipe: str
-    changes: tuple[str, ...] = ()
+    changes: Mapping[str, Any] = MappingProxyType({})
 
 
-PLAIN, STYLES = "model.aibn=none", "model.tnorm=true"
-DISTIL = ("distil.cross_entropy=1", "distil.triplet=1")
-ROWS = {
-    "fixed": Row("IICS, fixed counts, the backbone's own norms", "iics", (PLAIN,)),
-    "quantile": Row("clusters by quantile", "iics-threshold", (PLAIN,)),
-    "aibn": Row("… + AIBN", "iics-threshold"),
-    "tnorm": Row("… + TNorm", "iics-threshold", (STYLES,)),
-    "distil": Row("… + self-distillation", "iics-threshold", (STYLES, *DISTIL)),
-    "iids": Row("**IIDS complete** (… no single images, μ0 = 0.01)", "iids"),
-    "mu0": Row("IIDS, μ = 0", "iids", ("inter.mix.weight=0",)),
-    "intra": Row(
-        "IIDS, intra-camera stage alone",
-        "iids",
-        ("intra.rounds=9", "extract.checkpoint=intra.safetensors", "inter.rounds=1"),
-    ),
-    "inter": Row(
-        "IIDS, inter-camera stage alone",
-        "iids",
-        ("intra.rounds=1", "intra.epochs=0", "inter.rounds=9"),
-    ),
+PLAIN, STYLES = {"model.aibn": "none"}, {"model.tnorm": True}
+DISTIL = {"distil.cross_entropy": 1.0, "distil.triplet": 1.0}
+# As many epochs as both stages have together.
+INTRA = {
+    "intra.rounds": 9,
+    "extract.checkpoint": "intra.safetensors",
+    "inter.rounds": 1,
 }
-BACKBONES = {
-    "resnet": (),
-    "convnext": (
-        "model.backbone=convnext_zepto_rms",
-        "+model.options.ls_init_value=0.1",
-    ),
+INTER = {"intra.rounds": 1, "intra.epochs": 0, "inter.rounds": 9}
+ROWS = {
+    "fixed": Row("IICS, fixed counts, the backbone's own norms", "iics", PLAIN),
+    "quantile": Row("clusters by quantile", "iics-threshold", PLAIN),
+    "aibn": Row("… + AIBN", "iics-threshold"),
+    "tnorm": Row("… + TNorm", "iics-threshold", STYLES),
+    "distil": Row("… + self-distillation", "iics-threshold", STYLES | DISTIL),
+    "iids": Row("**IIDS complete** (… no single images, μ0 = 0.01)", "iids"),
+    "mu0": Row("IIDS, μ = 0", "iids", {"inter.mix.weight": 0.0}),
+    "intra": Row("IIDS, intra-camera stage alone", "iids", INTRA),
+    "inter": Row("IIDS, inter-camera stage alone", "iids", INTER),
+}
+BACKBONES: dict[str, dict[str, Any]] = {
+    "resnet": {},
+    "convnext": {
+        "model.backbone": "convnext_zepto_rms",
+        "model.options": {"ls_init_value": 0.1},
+    },
 }
 
 
@@ -70,16 +69,31 @@ def main() -> None:
     """Run all experiments that have no result yet, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[10, 11, 12])
-    parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
-    parser.add_argument("--backbones", nargs="+", default=list(BACKBONES))
     parser.add_argument("--jobs", type=int, default=2, help="experiments at a time")
-    parser.add_argument("--table-only", action="store_true")
+    parser.add_argument("--collect", action="store_true", help="run nothing")
     arguments = parser.parse_args()
-    if not arguments.table_only:
-        keys = itertools.product(arguments.seeds, arguments.backbones, arguments.rows)
-        missing = [key for key in keys if name_of(*key) not in known(RESULTS)]
-        run(missing, arguments.jobs)
+    keys = itertools.product(arguments.seeds, BACKBONES, ROWS)
+    wanted = [experiment(*key) for key in keys]
+    if not arguments.collect:
+        run_all(wanted, arguments.jobs, [])
+    names = {one.name for one in wanted}
+    done = {name: one.metrics for name, one in found().items() if name in names}
+    write_json(RESULTS, dict(sorted((known(RESULTS) | done).items())))
     insert("ablation", table(known(RESULTS)))
+
+
+def experiment(seed: int, backbone: str, row: str) -> Wanted:
+    """Return the experiment of a cell of the table, for one seed."""
+    params = read(base_params([ROWS[row].recipe, "synthetic"]))
+    seeds = {"seed": seed, "synthesize.seed": seed}
+    for path, value in (BACKBONES[backbone] | {**ROWS[row].changes} | seeds).items():
+        section, _, key = path.rpartition(".")
+        place = params
+        for part in filter(None, section.split(".")):
+            place = place[part]
+        place[key] = value
+    current = read(Path("params.yaml").read_text("utf-8"))
+    return Wanted(f"{row}-{backbone}-{seed}", params, overrides(current, params))
 
 
 def known(path: Path) -> dict[str, Any]:
@@ -88,80 +102,10 @@ def known(path: Path) -> dict[str, Any]:
     return results
 
 
-def name_of(seed: int, backbone: str, row: str) -> str:
-    """Return the name of an experiment."""
-    return f"{row}-{backbone}-{seed}"
-
-
-def run(keys: list[tuple[int, str, str]], jobs: int) -> None:
-    """Queue experiments, run them, and write down what is done already."""
-    call("dvc", "queue", "remove", "--all")
-    for seed, backbone, row in keys:
-        queue(seed, backbone, row)
-    call("python", "-m", "recipes", "--force", "default")
-    call("dvc", "queue", "start", "-j", str(jobs))
-    names, busy = {name_of(*key) for key in keys}, True
-    while busy:
-        time.sleep(20)
-        status = call("dvc", "queue", "status")
-        busy = any(word in status for word in ("Queued", "Running"))
-        found = metrics(json.loads(call("dvc", "exp", "show", "--json", "--no-pager")))
-        done = {name: found[name] for name in names & set(found)}
-        write_json(RESULTS, dict(sorted((known(RESULTS) | done).items())))
-    sys.stdout.write(status)
-
-
-def queue(seed: int, backbone: str, row: str) -> None:
-    """Put one experiment into DVC's queue."""
-    call("python", "-m", "recipes", "--force", ROWS[row].recipe, "synthetic")
-    seeds = (f"seed={seed}", f"synthesize.seed={seed}")
-    changes = (*BACKBONES[backbone], *ROWS[row].changes, *seeds)
-    sets = [part for change in changes for part in ("-S", change)]
-    name = name_of(seed, backbone, row)
-    call("dvc", "exp", "run", "--queue", "--name", name, *sets)
-
-
-def metrics(shown: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return name to metrics of all experiments that `dvc exp show` lists as done."""
-    found = {}
-    for revision in shown:
-        for experiment in revision.get("experiments") or []:
-            # One that runs still shows the metrics of the commit that it started from.
-            if (experiment.get("executor") or {}).get("state") == "success":
-                data = experiment["revs"][0]["data"]["metrics"][METRIC]["data"]
-                found[experiment["name"]] = data
-    return found
-
-
-def call(*command: str) -> str:
-    """Run a command of the environment in the repository and return its output."""
-    folder = Path(sys.executable).parent
-    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    # Not through a pipe: the workers of the queue would hold it open while they live.
-    with tempfile.TemporaryFile("w+") as output:
-        done = subprocess.run(
-            [str(folder / command[0]), *command[1:]],
-            cwd=ROOT,
-            env={**os.environ, "PATH": path, "OMP_WAIT_POLICY": "passive"},
-            stdout=output,
-            stderr=sys.stderr,
-            check=False,
-        )
-        output.seek(0)
-        text = output.read()
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{text}")
-    return text
-
-
 def insert(mark: str, lines: str) -> None:
     """Put a table between its marks in the document."""
-    text, start, end = (
-        DOCUMENT.read_text("utf-8"),
-        f"<!-- {mark} -->\n",
-        f"<!-- /{mark}",
-    )
-    before, rest = text.split(start)
+    start, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
+    before, rest = DOCUMENT.read_text("utf-8").split(start)
     after = end + rest.split(end)[1]
     write_bytes(DOCUMENT, (before + start + lines + after).encode())
 

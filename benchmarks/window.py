@@ -14,24 +14,32 @@ import json
 import time
 from typing import Any
 
-from benchmarks.ablation import DISTIL, METRIC, ROOT, STYLES, Row, call, insert, known
+from benchmarks.ablation import DISTIL, ROOT, STYLES, Row, insert, known
 from crosscam.files import write_json
+from experiments.runs import METRICS, dvc
+from recipes import __main__ as recipes
 
 RESULTS = ROOT / "benchmarks/results/window.json"
 RECIPE = "market1501-window"
 # The pretrained network's statistics are those of batches. mAP before any training (700
 # queries): 5.1 with its own norms, 1.6 from the published share of 0.1, 7.1 from 0.9.
-AIBN = ("model.aibn=deep", "model.aibn_mix=0.9")
-ALONE = ("intra.clusters.min_size=2", "inter.clusters.min_size=2")
+AIBN = {"model.aibn": "deep", "model.aibn_mix": 0.9}
+LAST = {
+    "intra.clusters.min_size": 2,
+    "inter.clusters.min_size": 2,
+    "inter.mix.weight": 0.01,
+}
 ROWS = {
     "fixed": Row("IICS, the backbone's own norms", RECIPE),
-    "untrained": Row("the same before training", RECIPE, ("extract.checkpoint=none",)),
+    "untrained": Row(
+        "the same before training", RECIPE, {"extract.checkpoint": "none"}
+    ),
     "aibn": Row("… + AIBN", RECIPE, AIBN),
-    "tnorm": Row("… + TNorm", RECIPE, (*AIBN, STYLES)),
+    "tnorm": Row("… + TNorm", RECIPE, AIBN | STYLES),
     "iids": Row(
         "**IIDS** (… + self-distillation, no single images, μ0 = 0.01)",
         RECIPE,
-        (*AIBN, STYLES, *DISTIL, *ALONE, "inter.mix.weight=0.01"),
+        AIBN | STYLES | DISTIL | LAST,
     ),
 }
 
@@ -50,12 +58,14 @@ def main() -> None:
 
 def measured(row: Row) -> dict[str, Any]:
     """Return the metrics of one row's run, and its minutes."""
-    call("python", "-m", "recipes", "--force", row.recipe)
-    sets = [part for change in row.changes for part in ("-S", change)]
+    recipes.main(["--force", row.recipe])
+    sets = [
+        part for key, value in row.changes.items() for part in ("-S", f"{key}={value}")
+    ]
     start = time.perf_counter()
-    call("dvc", "exp", "run", *sets)
+    dvc("exp", "run", *sets)
     minutes = (time.perf_counter() - start) / 60
-    found: dict[str, Any] = json.loads((ROOT / METRIC).read_text())
+    found: dict[str, Any] = json.loads((ROOT / METRICS).read_text())
     return found | {"minutes": round(minutes, 1)}
 
 

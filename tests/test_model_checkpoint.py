@@ -71,6 +71,15 @@ def timm_state(name="test_convnext"):
 # There and back
 
 
+def test_options_that_are_lists_come_back(tmp_path):
+    options = {"channels": (8, 8, 8, 8), "zero_init_last": False}
+    network = built(replace(TINY, backbone="resnet10t", options=options))
+    save_checkpoint(tmp_path / "a.safetensors", network, {})
+    again = load_checkpoint(tmp_path / "a.safetensors").network
+    assert again.architecture == network.architecture
+    assert again.state_dict().keys() == network.state_dict().keys()
+
+
 def test_round_trip_gives_the_same_features(saved):
     network = built()
     heads = heads_of(network)

@@ -81,6 +81,8 @@ def test_is_a_timm_model_without_its_classifier():
 
 
 def test_options_reach_timm():
+    half = built(replace(TINY, backbone="resnet10t", options={"channels": (8,) * 4}))
+    assert half.feature_size == 8
     options = {"ls_init_value": 0.25, "drop_path_rate": 0.5}
     network = built(replace(TINY, options=options))
     scales = [p for name, p in network.named_parameters() if name.endswith(".gamma")]

@@ -72,6 +72,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         _check_format(about["format"])
         tree = about["architecture"]
         tree["image_size"] = tuple(tree["image_size"])
+        lists = {k: v for k, v in tree["options"].items() if isinstance(v, list)}
+        tree["options"] |= {name: tuple(items) for name, items in lists.items()}
         network = Network(Architecture(**tree), about.get("camids", ()))
         heads = {
             int(camid): Head(

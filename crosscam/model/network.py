@@ -19,7 +19,7 @@ from crosscam.model.surgery import pool, unstride
 from crosscam.model.tnorm import CameraStyles
 from crosscam.params import Count, Fraction, ParamsError
 
-Option = str | int | float | bool
+Option = str | int | float | bool | tuple[int, ...]
 
 # Arguments of timm.create_model that would load weights past all checks of ours.
 LOADING = {

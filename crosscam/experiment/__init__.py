@@ -1,0 +1,1 @@
+"""What a researcher asks of several runs: spread, difference, needs."""

@@ -1,0 +1,1 @@
+"""Commands that a researcher runs around DVC: seeds, comparisons, reports."""

@@ -1,0 +1,51 @@
+"""Compare two recipes over the same seeds: ``make paired A=iics B=iids``.
+
+Reads what `make seeds` wrote of both. Pairs of equal seeds are compared, which shows
+smaller differences than two means with their spreads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from crosscam.experiment.spread import SpreadError
+from crosscam.experiment.tables import of_checkpoint, paired_table
+from experiments.seeds import FOLDER, LAST
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command; every fault ends it with one message and status 1."""
+    parser = argparse.ArgumentParser(prog="experiments.paired", description=__doc__)
+    parser.add_argument("first", help="name in reports/seeds, or a file")
+    parser.add_argument("second")
+    parser.add_argument("--checkpoint", default=LAST, metavar="FILE")
+    options = parser.parse_args(arguments)
+    both = [load(options.first), load(options.second)]
+    if len({part["archive"] for part in both}) > 1:
+        archives = ", ".join(f"{part['name']}: {part['archive']}" for part in both)
+        raise SystemExit(
+            f"the datasets differ: {archives}: compare runs on the same one"
+        )
+    try:
+        runs = [of_checkpoint(part["runs"], options.checkpoint) for part in both]
+        sys.stdout.write(paired_table([part["name"] for part in both], runs))
+    except SpreadError as error:
+        raise SystemExit(str(error)) from None
+
+
+def load(name: str) -> dict[str, Any]:
+    """Return what `make seeds` wrote under a name."""
+    path = Path(name) if name.endswith(".json") else FOLDER / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.json"))) or "none yet"
+        raise SystemExit(f"{path}: not there; known are {known}: make seeds makes them")
+    data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return data
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

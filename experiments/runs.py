@@ -1,0 +1,186 @@
+"""DVC's queue: experiments with given parameters, run and read back by their names."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PARAMS, METRICS = "params.yaml", "metrics/evaluate.json"
+# What an experiment's files are made of; what runs write is no part of it.
+CODE = ("crosscam", "stages", "dvc.yaml", "requirements.txt")
+
+
+class RunError(RuntimeError):
+    """A run that was not possible or did not succeed, with the remedy."""
+
+
+class Wanted(NamedTuple):
+    """An experiment to be run.
+
+    Parameters
+    ----------
+    name
+        For `dvc exp` commands; taken once per commit.
+    params
+        The whole tree of its parameter file.
+    changes
+        What ``-S`` must set to get there from the workspace's.
+    """
+
+    name: str
+    params: dict[str, Any]
+    changes: list[str]
+
+
+class Done(NamedTuple):
+    """An experiment that has run: its parameters and the metrics of `evaluate`."""
+
+    params: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+def run_all(wanted: Sequence[Wanted], jobs: int, copied: Sequence[str]) -> list[Done]:
+    """Return experiments in their order; those that have run are not run again.
+
+    Parameters
+    ----------
+    wanted
+        With names that differ.
+    jobs
+        How many run at a time.
+    copied
+        Files that git ignores and no stage makes, which every run needs.
+
+    Raises
+    ------
+    RunError
+        If one fails, or a name is taken by one of other parameters.
+    """
+    check_committed()
+    taken = found()
+    for one in wanted:
+        if one.name in taken and taken[one.name].params != one.params:
+            raise RunError(
+                f"experiment {one.name}: exists with other parameters: dvc exp remove "
+                f"{one.name}, or give these runs another name (NAME=…)"
+            )
+    missing = [one for one in wanted if one.name not in taken]
+    names = [one.name for one in missing]
+    waiting = {name for name, state in states().items() if state in BUSY}
+    for one in missing:
+        if one.name not in waiting:
+            queue(one, copied)
+    if missing:
+        dvc("queue", "start", "--jobs", str(jobs))
+        wait_for(names)
+        taken = found()
+    if failed := [name for name in names if name not in taken]:
+        raise RunError(
+            f"experiments failed: {', '.join(failed)}: see dvc queue logs {failed[0]}"
+        )
+    return [taken[one.name] for one in wanted]
+
+
+BUSY = ("queued", "running")
+
+
+def queue(one: Wanted, copied: Sequence[str]) -> None:
+    """Put an experiment into DVC's queue."""
+    sets = [part for change in one.changes for part in ("--set-param", change)]
+    copies = [part for path in copied for part in ("--copy-paths", path)]
+    dvc("exp", "run", "--queue", "--name", one.name, *sets, *copies)
+
+
+def wait_for(names: Sequence[str], seconds: float = 10) -> None:
+    """Wait until none of these is queued or running, and say how it goes."""
+    last = None
+    while True:
+        now = [states().get(name) for name in names]
+        counts = {state: now.count(state) for state in (*BUSY, "failed")}
+        if counts != last:
+            told = ", ".join(f"{count} {state}" for state, count in counts.items())
+            sys.stderr.write(f"{len(names)} experiments: {told}\n")
+            last = counts
+        if not any(state in BUSY for state in now):
+            return
+        time.sleep(seconds)
+
+
+def check_committed() -> None:
+    """Raise `RunError` if code is not committed: its runs could not be told apart."""
+    status = git("status", "--porcelain", "--", *CODE)
+    if status.strip():
+        changed = [line[3:] for line in status.splitlines()]
+        raise RunError(f"not committed: {', '.join(changed)}: git commit, then repeat")
+
+
+def found() -> dict[str, Done]:
+    """Return all experiments on this commit that have run, by name."""
+    result = {}
+    for experiment in listed():
+        state = (experiment.get("executor") or {}).get("state", "success")
+        data = experiment["revs"][0].get("data") or {}
+        metrics = (data.get("metrics") or {}).get(METRICS, {}).get("data")
+        # One that runs still shows the metrics of the commit that it started from.
+        if state == "success" and metrics:
+            params = data["params"][PARAMS]["data"]
+            result[experiment["name"]] = Done(params, metrics)
+    return result
+
+
+def states() -> dict[str, str]:
+    """Return the state of every experiment that the queue has or had, by name."""
+    # Not from `dvc exp show`, which reads every experiment's files: 54 take it 10 s.
+    rows = [re.split(r"\s{2,}", line) for line in dvc("queue", "status").splitlines()]
+    return {row[1]: row[3].lower() for row in rows[1:] if len(row) == 4}
+
+
+def listed() -> list[dict[str, Any]]:
+    """Return what `dvc exp show` knows of the experiments on this commit."""
+    for pause in (1, 4, None):
+        try:
+            shown = json.loads(dvc("exp", "show", "--json", "--no-pager"))
+            break
+        except RunError:
+            # It fails when a run ends and removes its folder while it is looked at.
+            if pause is None:
+                raise
+            time.sleep(pause)
+    return [each for revision in shown for each in revision.get("experiments") or []]
+
+
+def git(*arguments: str) -> str:
+    """Run git in the current folder and return what it printed."""
+    return _output(["git", *arguments])
+
+
+def dvc(*arguments: str) -> str:
+    """Run DVC in the current folder, stages by this Python, return what it printed."""
+    return _output([sys.executable, "-m", "dvc", *arguments])
+
+
+def _output(command: list[str]) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # Not through a pipe: the workers of the queue would hold it open while they live.
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        done = subprocess.run(  # noqa: S603 (our own commands, no shell)
+            command,
+            env={"OMP_WAIT_POLICY": "passive", **os.environ, "PATH": path},
+            stdout=output,
+            stderr=errors,
+            check=False,
+        )
+        output.seek(0)
+        errors.seek(0)
+        if done.returncode:
+            told = f"{output.read()}{errors.read()}".strip()
+            raise RunError(f"{' '.join(command[-6:])}: failed: {told}")
+        return output.read()

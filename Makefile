@@ -3,7 +3,8 @@ SHELL := bash
 .SHELLFLAGS := -e -u -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: setup repro test lint bench recipe store requirements sheet clean help
+.PHONY: setup repro test lint bench recipe store requirements sheet clean help \
+	compare report browser plots-page show seeds paired needs journey servers
 
 VENV ?= .venv
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
@@ -41,6 +42,10 @@ bench: $(VENV)/.runtime ## time every hot path beside what others ship
 
 recipe: $(VENV)/.runtime ## list the recipes, or write params.yaml: NAME=iids DATASET=market1501
 	@$(PY) -m recipes $(if $(FORCE),--force) $(NAME) $(DATASET)
+	@$(if $(NAME),$(PY) -m experiments.needs)
+
+needs: $(VENV)/.runtime ## say how long params.yaml will take, and how much memory and disk
+	@$(PY) -m experiments.needs
 
 sheet: $(VENV)/.runtime ## draw docs/synthetic.png: people by cameras
 	@$(PY) -m benchmarks.sheet
@@ -62,7 +67,41 @@ store: $(VENV)/.runtime ## put the current run into .dvc-store, for git
 	if ((size > $(STORE_LIMIT_MB) * 1000000)); then \
 		echo "store: must be at most $(STORE_LIMIT_MB) MB, got $$size bytes: .dvc-store is as it was" >&2; exit 1; fi; \
 	rm -rf .dvc-store; mv "$$new" .dvc-store; echo ".dvc-store: $$((size / 1000000)) MB"
+	@$(PY) -m experiments.card
 	@git add --force .dvc-store
+
+# What differs in params.yaml, and three metrics: as it comes, the table has a column for
+# every file and number, 60 of them.
+HIDDEN := .*/|(counts|gallery|query|train|train_images_per_camera|published)[.]|md5$$|sha256$$|gallery_junk$$|num_queries$$|queries_without_match$$|test_only_cameras$$|(intra|inter)[.](loss|num_clusters|outliers|steps)$$|mAP_|rank1_|rank5$$|rank10$$|rank20$$|agrees$$|file$$|ignored[.]|requirements
+show: $(VENV)/.runtime ## list the experiments of this commit, the best first
+	@export COLUMNS=$${COLUMNS:-140}; $(DVC) exp show --no-pager --only-changed --hide-workspace --drop '$(HIDDEN)' --sort-by mAP --sort-order desc $(ARGS)
+
+seeds: $(VENV)/.runtime ## run a recipe over seeds: N=5 RECIPE="iids synthetic" (or params.yaml)
+	@$(PY) -m experiments.seeds --num $(or $(N),5) $(RECIPE) $(ARGS)
+
+paired: $(VENV)/.runtime ## compare what make seeds wrote: A=iics-synthetic B=iids-synthetic
+	@$(PY) -m experiments.paired $(A) $(B) $(ARGS)
+
+compare: $(VENV)/.runtime ## draw runs into one picture: REVS="main my-experiment workspace"
+	@$(PY) -m experiments.compare $(REVS) $(ARGS)
+
+report: $(VENV)/.runtime ## write the run as one HTML page, reports/report.html
+	@$(PY) -m experiments.report $(ARGS)
+
+browser: $(VENV)/.dev ## test the pages in a real browser (needs chromium, chromium-driver)
+	@$(PY) -m pytest tests/browser $(ARGS)
+
+servers: $(VENV)-servers/.made $(VENV)-moto/.made ## test docs/remotes.md against real servers (needs sshd)
+	@MOTO="$(abspath $(VENV)-moto)" "$(VENV)-servers/bin/python" -m pytest \
+		--numprocesses=2 --confcutdir=tests/servers tests/servers $(ARGS)
+
+journey: $(VENV)/.runtime ## go through docs/experiments.md for real, on the smallest recipe
+	@VIRTUAL="$(abspath $(VENV))" PATH="$(abspath $(VENV))/bin:$$PATH" tests/journey.sh
+
+plots-page: $(VENV)/.runtime ## make .dvc/plots.html, DVC's page with vega in it (needs npm)
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	npm pack --silent --pack-destination "$$folder" $$($(PY) -m experiments.plots_page) >/dev/null; \
+	$(PY) -m experiments.plots_page "$$folder"
 
 COMPILE := $(PY) -m uv pip compile --quiet --universal --no-annotate \
 	--custom-compile-command "make requirements" $(ARGS)
@@ -71,13 +110,15 @@ requirements: $(VENV)/.dev ## compile requirements*.txt from pyproject.toml (ARG
 	@$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	@only=$$(grep -vxF -f requirements.txt requirements-dev.txt); \
 	{ sed -n 1,2p requirements.txt; echo "-c requirements.txt"; echo "$$only"; } > requirements-dev.txt
+	@$(COMPILE) --group servers --constraint requirements-dev.txt --output-file requirements-servers.txt
+	@$(COMPILE) --group moto --output-file requirements-moto.txt
 
 clean: ## remove the environment and every tool's cache, no data and no result
-	@rm -rf "$(VENV)" .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	@rm -rf "$(VENV)" "$(VENV)-servers" "$(VENV)-moto" .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 # One line for an unsupported Python, before anything is made: $(error) ends make here.
 RUNS = $(shell "$(PYTHON)" -c '$(1)' 2>/dev/null && echo yes)
@@ -98,4 +139,11 @@ $(VENV)/.runtime: requirements.txt
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@$(PY) -m pip install --quiet --requirement requirements-dev.txt
+	@touch "$@"
+
+# DVC with its plugins, and the servers: neither fits into the environment above.
+$(VENV)-%/.made: requirements-%.txt
+	$(CHECK_PYTHON)
+	@"$(@D)/bin/python" -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear "$(@D)"
+	@"$(@D)/bin/python" -m pip install --quiet --requirement $<
 	@touch "$@"

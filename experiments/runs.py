@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+BUSY = ("queued", "running")
+PATIENCE = 3  # looks at a queue that runs nothing
 PARAMS, METRICS = "params.yaml", "metrics/evaluate.json"
 # What an experiment's files are made of; what runs write is no part of it.
 CODE = ("crosscam", "stages", "dvc.yaml", "requirements.txt")
@@ -80,16 +82,13 @@ def run_all(wanted: Sequence[Wanted], jobs: int, copied: Sequence[str]) -> list[
             queue(one, copied)
     if missing:
         dvc("queue", "start", "--jobs", str(jobs))
-        wait_for(names)
+        wait_for(names, jobs)
         taken = found()
     if failed := [name for name in names if name not in taken]:
         raise RunError(
             f"experiments failed: {', '.join(failed)}: see dvc queue logs {failed[0]}"
         )
     return [taken[one.name] for one in wanted]
-
-
-BUSY = ("queued", "running")
 
 
 def queue(one: Wanted, copied: Sequence[str]) -> None:
@@ -99,18 +98,27 @@ def queue(one: Wanted, copied: Sequence[str]) -> None:
     dvc("exp", "run", "--queue", "--name", one.name, *sets, *copies)
 
 
-def wait_for(names: Sequence[str], seconds: float = 10) -> None:
+def wait_for(names: Sequence[str], jobs: int, seconds: float = 10) -> None:
     """Wait until none of these is queued or running, and say how it goes."""
-    last = None
+    told, idle = "", 0
     while True:
-        now = [states().get(name) for name in names]
-        counts = {state: now.count(state) for state in (*BUSY, "failed")}
-        if counts != last:
-            told = ", ".join(f"{count} {state}" for state, count in counts.items())
-            sys.stderr.write(f"{len(names)} experiments: {told}\n")
-            last = counts
-        if not any(state in BUSY for state in now):
+        known = states()
+        now = [known.get(name, "starting") for name in names]
+        counts = ", ".join(f"{now.count(state)} {state}" for state in sorted({*now}))
+        if counts != told:
+            sys.stderr.write(f"{len(names)} experiments: {counts}\n")
+            told = counts
+        if not any(state in (*BUSY, "starting") for state in now):
             return
+        # One about to start is in no list for a moment; one removed, in none for good.
+        idle = 0 if "running" in known.values() else idle + 1
+        if idle == PATIENCE:
+            if "queued" not in now:
+                return
+            # A worker takes itself for idle, and ends, where a busy machine answers it
+            # too late: seen after the second of 54 experiments.
+            dvc("queue", "start", "--jobs", str(jobs))
+            idle = 0
         time.sleep(seconds)
 
 
@@ -137,10 +145,14 @@ def found() -> dict[str, Done]:
 
 
 def states() -> dict[str, str]:
-    """Return the state of every experiment that the queue has or had, by name."""
+    """Return the state of every experiment that the queue has or had, by name.
+
+    Of those of one name, on other commits, the first counts: running ones come first,
+    then queued ones, then those that are over.
+    """
     # Not from `dvc exp show`, which reads every experiment's files: 54 take it 10 s.
     rows = [re.split(r"\s{2,}", line) for line in dvc("queue", "status").splitlines()]
-    return {row[1]: row[3].lower() for row in rows[1:] if len(row) == 4}
+    return {row[1]: row[3].lower() for row in rows[:0:-1] if len(row) == 4}
 
 
 def listed() -> list[dict[str, Any]]:

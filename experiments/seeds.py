@@ -40,6 +40,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--name", help="that of the recipe unless given")
     parser.add_argument("--checkpoints", nargs="+", default=[LAST], metavar="FILE")
     options = parser.parse_args(arguments)
+    if options.num < 2:
+        raise SystemExit(f"--num: a spread needs at least 2 seeds, got {options.num}")
     try:
         text = base_params(options.recipes)
         name = options.name or "-".join(applied_recipes(text)) or "default"
@@ -87,7 +89,10 @@ def ignored_inputs(params: dict[str, Any]) -> list[str]:
     weights = f"models/weights/{params['weights']}"
     archive = params["archive"]
     added = Path(f"{archive}.dvc").exists()  # then DVC brings it there
-    files = [] if archive == SYNTHETIC or added else [archive]
+    folder = str(Path(archive).parent)
+    # DVC copies a file only into a folder that is there, and a folder with its parents.
+    place = archive if git("ls-files", folder).strip() else folder
+    files = [] if archive == SYNTHETIC or added else [place]
     return files + ([weights] if weights.endswith(".safetensors") else [])
 
 

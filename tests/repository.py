@@ -14,7 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("crosscam", "recipes", "stages")
+PACKAGES = ("crosscam", "experiments", "recipes", "stages")
 
 
 def yaml(path: str) -> Any:

@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# A researcher's afternoon (docs/experiments.md) on the smallest recipe, from a fresh clone:
+# each command for real, and what it must leave. `make journey` runs it.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+place=$(mktemp -d)
+log=$place/log
+trap 'rm -rf "$place"' EXIT
+export OMP_WAIT_POLICY=passive GIT_CONFIG_GLOBAL=/dev/null
+export GIT_AUTHOR_NAME=researcher GIT_AUTHOR_EMAIL=researcher@example.org
+export GIT_COMMITTER_NAME=researcher GIT_COMMITTER_EMAIL=researcher@example.org
+# Nobody's own settings of DVC.
+export DVC_GLOBAL_CONFIG_DIR=$place/global DVC_SYSTEM_CONFIG_DIR=$place/system
+export DVC_SITE_CACHE_DIR=$place/site
+unset DVC_NO_ANALYTICS DVC_REMOTE 2>/dev/null || true
+
+say() { printf '== %4d s  %s\n' "$SECONDS" "$*"; }
+fail() { echo "journey: $*" >&2; cat "$log" >&2; exit 1; }
+quietly() { "$@" >"$log" 2>&1 || fail "failed: $*"; }
+
+# must_run "STAGES" COMMAND: it succeeds, and runs these stages and no other.
+must_run() {
+    local wanted=$1 ran
+    shift
+    quietly "$@"
+    ran=$(sed -n "s/^Running stage '\(.*\)':$/\1/p" "$log" | xargs)
+    [[ $ran == "$wanted" ]] || fail "$*: ran '$ran', should run '$wanted'"
+}
+
+# must_say PATTERN COMMAND: it succeeds, and its output has a line like this.
+must_say() {
+    local pattern=$1
+    shift
+    quietly "$@"
+    grep -Eq -- "$pattern" "$log" || fail "$*: its output has no '$pattern'"
+}
+
+restore() { git checkout --quiet --force main && quietly dvc checkout; }
+same_as_locked() {
+    local md5
+    md5=$(md5sum <"$1")
+    grep -q "${md5%% *}" dvc.lock || fail "$1 is not the one in dvc.lock"
+}
+# wait_for_queue N: until N experiments of the queue have ended well. One that is about to
+# start is neither Queued nor Running for a moment.
+wait_for_queue() {
+    local wanted=$1
+    until quietly dvc queue status && [[ $(grep -c 'Success$' "$log") == "$wanted" ]]; do
+        ! grep -q 'Failed$' "$log" || fail "an experiment of the queue failed"
+        sleep 2
+    done
+}
+
+say "the pretrained checkpoint, on a fresh clone"
+git clone --quiet "$here" "$place/repo"
+cd "$place/repo"
+git checkout --quiet -B main
+quietly dvc pull models/inter.safetensors
+same_as_locked models/inter.safetensors
+quietly dvc pull
+quietly dvc status --quiet
+must_run "" dvc repro
+say "evaluated in another way, without training"
+must_run "evaluate" dvc exp run -S evaluate.max_rank=20
+[[ $(grep -c rank plots/cmc.json) == 20 ]] || fail "plots/cmc.json: not 20 ranks"
+restore
+
+say "a run of the smallest recipe"
+quietly python -m recipes --force smoke
+must_run "synthesize unzip split intra inter extract evaluate" dvc repro
+git commit --quiet --all --message="The smallest recipe"
+must_run "" dvc repro
+
+say "three knobs, three sets of stages"
+must_run "evaluate" dvc exp run --name ranks -S evaluate.max_rank=5
+restore
+must_run "extract evaluate" dvc exp run --name early -S extract.checkpoint=intra.safetensors
+restore
+must_run "inter extract evaluate" dvc exp run --name no-triplet -S inter.triplet.weight=0
+restore
+must_run "inter extract evaluate" dvc exp run --temp --name slow -S inter.lr=0.0001
+[[ -z $(git status --porcelain) ]] || fail "--temp left traces in the workspace"
+
+say "a grid in the queue, two at a time"
+quietly dvc exp run --queue -S inter.mix.weight=0,0.05
+quietly dvc queue start --jobs 2
+wait_for_queue 2
+[[ $(dvc exp list --name-only | wc -l) == 6 ]] || fail "not six experiments: $(dvc exp list)"
+
+say "comparing"
+must_say '^metrics/evaluate.json +mAP +0' dvc metrics diff main no-triplet
+must_say 'inter.triplet.weight +1.0 +0' dvc params diff main no-triplet
+quietly dvc plots diff main no-triplet early
+grep -q '"rev": "no-triplet"' dvc_plots/index.html || fail "the page lacks no-triplet"
+! grep -Eq '<script[^>]*src=' dvc_plots/index.html || fail "the page needs a network"
+make=(make "VENV=$VIRTUAL" "--old-file=$VIRTUAL/.runtime")
+must_say 'no-triplet' "${make[@]}" show
+quietly "${make[@]}" compare REVS="main no-triplet early"
+[[ -s reports/compare.png ]] || fail "no reports/compare.png"
+quietly "${make[@]}" report
+grep -q '</html>' reports/report.html || fail "no whole reports/report.html"
+
+say "seeds, and two recipes beside each other"
+quietly "${make[@]}" seeds N=2 ARGS="--jobs 2 --name plain"
+must_say '\| inter.safetensors \| mAP \|' cat reports/seeds/plain.md
+quietly "${make[@]}" seeds N=2 RECIPE=smoke ARGS="--jobs 2 --name again"
+must_say '\| mAP \|.*\| none \|' "${make[@]}" paired A=plain B=again
+
+say "a zip of one's own, which git ignores"
+mkdir -p "$place/other" data/mine/raw
+sed '/^synthesize:/,/^[a-z]/ s/seed: [0-9]*/seed: 77/' params.yaml >"$place/other/params.yaml"
+(cd "$place/other" && PYTHONPATH="$place/repo" python -m stages.synthesize)
+cp "$place/other/data/synthetic/raw/synthetic.zip" data/mine/raw/mine.zip
+quietly dvc queue remove --all
+quietly dvc exp run --queue --name mine -S archive=data/mine/raw/mine.zip \
+    --copy-paths data/mine/raw
+quietly dvc queue start
+wait_for_queue 1
+[[ -z $(git status --porcelain) ]] || fail "the zip left traces in git"
+sed -i 's|^archive: [^ ]*|archive: data/mine/raw/mine.zip|' params.yaml
+start=$SECONDS
+must_run "" dvc repro evaluate # the queue has run all of it
+git checkout --quiet params.yaml
+must_run "" dvc repro
+say "… and back from it: both took $((SECONDS - start)) s"
+[[ -s data/mine/raw/mine.zip ]] || fail "the zip is gone"
+
+say "sharing"
+restore
+git clone --quiet --bare . "$place/shared.git"
+git remote set-url origin "$place/shared.git"
+quietly dvc remote add --local --default mine "$place/store"
+quietly dvc push
+quietly dvc exp push origin no-triplet
+git clone --quiet "$place/shared.git" "$place/colleague"
+cd "$place/colleague"
+quietly dvc remote add --local --default mine "$place/store"
+quietly dvc exp pull origin no-triplet
+must_say '^metrics/evaluate.json +mAP +0' dvc metrics diff main no-triplet
+quietly dvc exp apply no-triplet
+quietly dvc pull models/inter.safetensors
+same_as_locked models/inter.safetensors
+! find "$place/store" -type f -exec md5sum {} + | grep -q "$(md5sum <../repo/data/packed/images.bin)" ||
+    fail "images are in the store"
+
+say "the decision"
+cd "$place/repo"
+quietly dvc exp apply no-triplet
+git commit --quiet --all --message="Without the triplet loss"
+must_run "" dvc repro
+quietly dvc status --quiet
+say "all of it works"

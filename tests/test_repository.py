@@ -209,6 +209,7 @@ def test_documented_parameters_are_those_of_the_signature(path: Path) -> None:
         ".runs/intra-0/state",
         "reports/report.html",
         ".venv/bin/python",
+        ".venv-servers/bin/python",
     ],
 )
 def test_git_ignores_what_is_not_ours_to_publish(path: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-NEEDED = ("chromium", "chromedriver")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # as they are packaged
 INSTALL = "apt-get install --no-install-recommends chromium chromium-driver"
 SWITCHES = (
     "--headless=new",
@@ -30,15 +30,21 @@ SWITCHES = (
 
 def missing() -> str | None:
     """Return what to install, if the browser is not there."""
-    absent = [name for name in NEEDED if shutil.which(name) is None]
+    absent = [] if browser() else ["chromium"]
+    absent += [] if shutil.which("chromedriver") else ["chromedriver"]
     return f"{' and '.join(absent)}: not found: {INSTALL}" if absent else None
+
+
+def browser() -> str | None:
+    """Return the path of the first browser that is there."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
     """Run a browser with a fresh profile in an empty folder."""
     options = webdriver.ChromeOptions()
-    options.binary_location = str(shutil.which("chromium"))
+    options.binary_location = str(browser())
     for switch in (*SWITCHES, f"--user-data-dir={profile}"):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

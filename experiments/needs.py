@@ -146,10 +146,10 @@ def room(memory: Memory, device: str, disk: float) -> str:
     free = shutil.disk_usage(".").free
     place = "GPU memory" if device == "cuda" else "memory"
     return (
-        f"  {place}, at most      {gigabytes(memory.peak())} "
+        f"  {place + ', at most':22}  {gigabytes(memory.peak())} "
         f"(images {gigabytes(memory.images)}, a step {gigabytes(memory.step)}, "
         f"clustering {gigabytes(memory.clustering)})\n"
-        f"  disk                    {gigabytes(disk)} of {gigabytes(free)} free\n"
+        f"  {'disk':22}  {gigabytes(disk)} of {gigabytes(free)} free\n"
     )
 
 

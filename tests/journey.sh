@@ -136,13 +136,19 @@ quietly dvc exp push origin no-triplet
 git clone --quiet "$place/shared.git" "$place/colleague"
 cd "$place/colleague"
 quietly dvc remote add --local --default mine "$place/store"
+! dvc pull >"$log" 2>&1 || fail "all of it was pulled, images too"
+must_run "unzip evaluate" dvc repro evaluate
 quietly dvc exp pull origin no-triplet
 must_say '^metrics/evaluate.json +mAP +0' dvc metrics diff main no-triplet
-quietly dvc exp apply no-triplet
-quietly dvc pull models/inter.safetensors
+! dvc exp apply no-triplet >"$log" 2>&1 || fail "the pictures of people were sent"
+must_run "evaluate" dvc repro evaluate
+theirs=$(git for-each-ref --format='%(objectname)' 'refs/exps/**/no-triplet')
+git diff --quiet "$theirs" -- dvc.lock metrics plots || fail "the colleague's run differs"
 same_as_locked models/inter.safetensors
-! find "$place/store" -type f -exec md5sum {} + | grep -q "$(md5sum <../repo/data/packed/images.bin)" ||
-    fail "images are in the store"
+images=$(md5sum <../repo/data/packed/images.bin | cut -c-32)
+[[ -z $(find "$place/store" -path "*/${images:0:2}/${images:2}") ]] || fail "images were sent"
+model=$(md5sum <models/inter.safetensors | cut -c-32)
+[[ -n $(find "$place/store" -path "*/${model:0:2}/${model:2}") ]] || fail "no model was sent"
 
 say "the decision"
 cd "$place/repo"

@@ -28,6 +28,7 @@ from ruamel.yaml import YAML
 from benchmarks.histogram import row_of
 from crosscam.data.images import decode_all
 from crosscam.data.packed import PackedImages
+from crosscam.experiment.tables import between_marks
 from crosscam.files import write_bytes, write_json
 from crosscam.model.checkpoint import initial_network, load_checkpoint, untrained
 from crosscam.model.network import Network
@@ -168,10 +169,7 @@ def images_seen() -> int:
 
 def with_table(text: str, runs: list[dict[str, Any]]) -> str:
     """Return the README with the table of these runs between its marks."""
-    start, end = "<!-- results -->\n", "<!-- /results -->"
-    before, rest = text.split(start)
-    after = rest.split(end)[1]
-    return before + start + table(runs) + end + after
+    return between_marks(text, "results", table(runs))
 
 
 def table(runs: list[dict[str, Any]]) -> str:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from crosscam.experiment.tables import between_marks
 from crosscam.files import write_bytes
 
 DOCUMENT = Path("docs/model-card.md")
-START, END = "<!-- card -->\n", "<!-- /card -->"
 INTERVALS = {"mAP": "mAP", "rank1": "rank-1"}
 OTHERS = {"mAP_trapezoid": "mAP (trapezoids)", "mINP": "mINP", "rank5": "rank-5"}
 
@@ -25,8 +25,7 @@ def main() -> None:
 
 def with_table(text: str, metrics: dict[str, Any], split: dict[str, Any]) -> str:
     """Return the card with these numbers between its marks."""
-    before, rest = text.split(START)
-    return before + START + table(metrics, split) + END + rest.split(END)[1]
+    return between_marks(text, "card", table(metrics, split))
 
 
 def table(metrics: dict[str, Any], split: dict[str, Any]) -> str:

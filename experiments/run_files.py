@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from crosscam.params import ParamsError
 from crosscam.recipes import applied_recipes
 from crosscam.report.locked import faults, leaves, reached
-from recipes.__main__ import BASE, build
+from recipes.__main__ import BASE, build, texts
 
 LOCK, PARAMS = "dvc.lock", "params.yaml"
 LAST = "evaluate"
@@ -78,7 +78,7 @@ def read_run() -> RunFiles:
     if found := faults(stages, params, {path: _md5(Path(path)) for path in made}):
         lines = "\n".join(found)
         raise FilesError(f"{lines}\nthe files are not of one run: make repro")
-    recipes = {p.stem: p.read_text("utf-8") for p in Path("recipes").glob("*.yaml")}
+    recipes = texts()
     return RunFiles(
         {name: json.loads(Path(path).read_bytes()) for name, path in RECORDS.items()},
         stages,

@@ -72,7 +72,7 @@ def run_all(wanted: Sequence[Wanted], jobs: int, copied: Sequence[str]) -> list[
         if one.name in taken and taken[one.name].params != one.params:
             raise RunError(
                 f"experiment {one.name}: exists with other parameters: dvc exp remove "
-                f"{one.name}, or give these runs another name (NAME=…)"
+                f"{one.name}, or give these runs another --name"
             )
     missing = [one for one in wanted if one.name not in taken]
     names = [one.name for one in missing]

@@ -9,7 +9,6 @@ of the dataset, too. Without a recipe: params.yaml as it is.
 from __future__ import annotations
 
 import argparse
-import copy
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,9 @@ from crosscam.experiment.tables import spread_table
 from crosscam.files import write_bytes, write_json
 from crosscam.params import ParamsError
 from crosscam.recipes import applied_recipes
+from experiments.revisions import state
 from experiments.runs import Done, RunError, Wanted, git, run_all
-from recipes.__main__ import build
+from recipes.__main__ import build, texts
 
 SYNTHETIC = "data/synthetic/raw/synthetic.zip"
 FOLDER = Path("reports/seeds")
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> None:
         table = spread_table(name, runs)
     except (ParamsError, RunError, SpreadError) as error:
         raise SystemExit(str(error)) from None
-    about = {"name": name, "archive": read(text)["archive"], "revision": revision()}
+    about = {"name": name, "archive": read(text)["archive"], "revision": state().commit}
     write_json(FOLDER / f"{name}.json", {**about, "runs": runs})
     write_bytes(FOLDER / f"{name}.md", table.encode())
     sys.stdout.write(table)
@@ -68,8 +68,7 @@ def base_params(recipes: list[str]) -> str:
     """Return the text of the parameters that all runs share."""
     if not recipes:
         return Path("params.yaml").read_text("utf-8")
-    paths = sorted(Path("recipes").glob("*.yaml"))
-    return build({path.stem: path.read_text("utf-8") for path in paths}, recipes)
+    return build(texts(), recipes)
 
 
 def wanted_run(text: str, name: str, seed: int, checkpoint: str) -> Wanted:
@@ -104,12 +103,7 @@ def record(seed: int, checkpoint: str, done: Done) -> dict[str, Any]:
 def read(text: str) -> dict[str, Any]:
     """Return parameters as a tree of plain values."""
     tree: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
-    return copy.deepcopy(tree)
-
-
-def revision() -> str:
-    """Return the commit that all runs start from."""
-    return git("rev-parse", "HEAD").strip()
+    return tree
 
 
 if __name__ == "__main__":

@@ -26,8 +26,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--force", action="store_true")
     options = parser.parse_args(arguments)
-    paths = Path("recipes").glob("*.yaml")
-    found = {path.stem: path.read_text("utf-8") for path in sorted(paths)}
+    found = texts()
     if not options.names:
         sys.stdout.write(listing(found))
         return
@@ -41,6 +40,12 @@ def main(arguments: list[str]) -> None:
     except ParamsError as error:
         raise SystemExit(str(error)) from None
     write_bytes(PARAMS, text.encode())
+
+
+def texts() -> dict[str, str]:
+    """Return the text of every recipe, by name."""
+    paths = Path("recipes").glob("*.yaml")
+    return {path.stem: path.read_text("utf-8") for path in sorted(paths)}
 
 
 def listing(found: dict[str, str]) -> str:

@@ -13,7 +13,6 @@ export GIT_COMMITTER_NAME=researcher GIT_COMMITTER_EMAIL=researcher@example.org
 # Nobody's own settings of DVC.
 export DVC_GLOBAL_CONFIG_DIR=$place/global DVC_SYSTEM_CONFIG_DIR=$place/system
 export DVC_SITE_CACHE_DIR=$place/site
-unset DVC_NO_ANALYTICS DVC_REMOTE 2>/dev/null || true
 
 say() { printf '== %4d s  %s\n' "$SECONDS" "$*"; }
 fail() { echo "journey: $*" >&2; cat "$log" >&2; exit 1; }

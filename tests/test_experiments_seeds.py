@@ -16,6 +16,7 @@ from crosscam.experiment.tables import (
     verdict,
 )
 from experiments import paired, seeds
+from experiments.revisions import State
 from experiments.runs import Done, Wanted
 from tests.repository import ROOT, yaml
 
@@ -41,7 +42,7 @@ def asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return [Done(one.params, metrics(one.params)) for one in wanted]
 
     monkeypatch.setattr(seeds, "run_all", run_all)
-    monkeypatch.setattr(seeds, "revision", lambda: "abc")
+    monkeypatch.setattr(seeds, "state", lambda: State("abc", "2026-11-22", []))
     return calls
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from crosscam.experiment.spread import SpreadError, difference, spread
@@ -15,6 +16,13 @@ METRICS = {
     "rank10": "rank-10",
 }
 Run = Mapping[str, Any]
+
+
+def between_marks(text: str, mark: str, lines: str) -> str:
+    """Return a document with these lines between ``<!-- mark -->`` and its end mark."""
+    start, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
+    before, rest = text.split(start)
+    return before + start + lines + end + rest.split(end)[1]
 
 
 def spread_table(name: str, runs: Sequence[Run]) -> str:
@@ -70,7 +78,7 @@ def paired_table(names: Sequence[str], runs: Sequence[Sequence[Run]]) -> str:
         both = [{r["seed"]: 100 * r["metrics"][metric] for r in part} for part in runs]
         d = difference(*both)
         shared = sorted(both[0].keys() & both[1].keys())
-        means = [spread([values[seed] for seed in shared]).mean for values in both]
+        means = [fmean(values[seed] for seed in shared) for values in both]
         change = f"{d.spread.mean:+.1f} ({d.spread.low:+.1f} to {d.spread.high:+.1f})"
         lines.append(
             f"| {label} | {means[0]:.1f} | {means[1]:.1f} | {change} "

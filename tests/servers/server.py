@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.servers.relay import HERE, Relay, free_port
 from tests.servers.store import MEGABYTE, Store
 
 
-class Server(Store):
+class Server(Store, ABC):
     """What all servers share: they start, die and come back."""
 
     def __init__(self, folder: Path) -> None:
@@ -29,9 +30,9 @@ class Server(Store):
         self.values |= {"host": HERE, "port": self.relay.port}
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def process(self) -> list[str]:
         """Return the command of the server, which listens at the relay's target."""
-        raise NotImplementedError
 
     def start(self) -> None:
         if self._process:

@@ -3,8 +3,9 @@
 Run ``python -m benchmarks.ablation`` in a clone: queues one experiment per row,
 backbone and seed, runs them, and writes results/ablation.json here and the table into
 docs/ablation.md. Cut off, it goes on with what has not run; ``--collect`` writes what
-there is. A seed is that of the dataset and of the training alike, so that rows can be
-compared run by run.
+there is; what results/ablation.json has already is not run again, on any machine. A
+seed is that of the dataset and of the training alike, so that rows can be compared run
+by run.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from crosscam.experiment.overrides import overrides
+from crosscam.experiment.tables import between_marks
 from crosscam.files import write_bytes, write_json
+from experiments.revisions import state
 from experiments.runs import Wanted, found, run_all
 from experiments.seeds import base_params, read
 
@@ -73,12 +76,13 @@ def main() -> None:
     parser.add_argument("--collect", action="store_true", help="run nothing")
     arguments = parser.parse_args()
     keys = itertools.product(arguments.seeds, BACKBONES, ROWS)
-    wanted = [experiment(*key) for key in keys]
+    before = known(RESULTS)
+    wanted = [one for key in keys if (one := experiment(*key)).name not in before]
     if not arguments.collect:
         run_all(wanted, arguments.jobs, [])
-    names = {one.name for one in wanted}
-    done = {name: one.metrics for name, one in found().items() if name in names}
-    write_json(RESULTS, dict(sorted((known(RESULTS) | done).items())))
+    names, commit = {one.name for one in wanted}, {"commit": state().commit}
+    done = {n: one.metrics | commit for n, one in found().items() if n in names}
+    write_json(RESULTS, dict(sorted((before | done).items())))
     insert("ablation", table(known(RESULTS)))
 
 
@@ -104,10 +108,8 @@ def known(path: Path) -> dict[str, Any]:
 
 def insert(mark: str, lines: str) -> None:
     """Put a table between its marks in the document."""
-    start, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
-    before, rest = DOCUMENT.read_text("utf-8").split(start)
-    after = end + rest.split(end)[1]
-    write_bytes(DOCUMENT, (before + start + lines + after).encode())
+    text = between_marks(DOCUMENT.read_text("utf-8"), mark, lines)
+    write_bytes(DOCUMENT, text.encode())
 
 
 def table(results: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: setup repro test lint bench recipe store requirements sheet clean help \
-	compare report browser plots-page show seeds paired needs journey servers
+	compare report browser plots-page show seeds paired needs journey servers faults
 
 VENV ?= .venv
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
@@ -95,6 +95,9 @@ servers: $(VENV)-servers/.made $(VENV)-moto/.made ## test docs/remotes.md agains
 	@MOTO="$(abspath $(VENV)-moto)" "$(VENV)-servers/bin/python" -m pytest \
 		--numprocesses=2 --confcutdir=tests/servers tests/servers $(ARGS)
 
+faults: $(VENV)/.dev ## kill runs, fill disks, cut pushes: docs/faults.md (needs Linux, unshare, mount)
+	@$(PY) -m tests.faults --report docs/faults.md $(ARGS)
+
 journey: $(VENV)/.runtime ## go through docs/experiments.md for real, on the smallest recipe
 	@VIRTUAL="$(abspath $(VENV))" PATH="$(abspath $(VENV))/bin:$$PATH" tests/journey.sh
 
@@ -103,19 +106,39 @@ plots-page: $(VENV)/.runtime ## make .dvc/plots.html, DVC's page with vega in it
 	npm pack --silent --pack-destination "$$folder" $$($(PY) -m experiments.plots_page) >/dev/null; \
 	$(PY) -m experiments.plots_page "$$folder"
 
-COMPILE := $(PY) -m uv pip compile --quiet --universal --no-annotate \
-	--custom-compile-command "make requirements" $(ARGS)
+COMPILE := $(PY) -m uv pip compile --quiet --universal --no-annotate --generate-hashes \
+	--no-strip-extras --custom-compile-command "make requirements" $(ARGS)
+# An entry is a name and its hashes, a line each, all but the last ended by a backslash.
+NEW_ENTRIES := awk '{entry = entry $$0 "\n"} \
+	!/\\$$/ {if (NR == FNR) known[entry]; else if (!(entry in known)) printf "%s", entry; entry = ""}'
 requirements: $(VENV)/.dev ## compile requirements*.txt from pyproject.toml (ARGS=--upgrade)
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
-	@only=$$(grep -vxF -f requirements.txt requirements-dev.txt); \
-	{ sed -n 1,2p requirements.txt; echo "-c requirements.txt"; echo "$$only"; } > requirements-dev.txt
-	@$(COMPILE) --group servers --constraint requirements-dev.txt --output-file requirements-servers.txt
+	@only=$$($(NEW_ENTRIES) requirements.txt requirements-dev.txt); \
+	{ sed -n 1,2p requirements.txt; echo "-r requirements.txt"; echo "$$only"; } > requirements-dev.txt
+	@$(COMPILE) --group servers --constraint requirements.txt --constraint requirements-dev.txt \
+		--output-file requirements-servers.txt
 	@$(COMPILE) --group moto --output-file requirements-moto.txt
+	@$(COMPILE) --group audit --output-file requirements-audit.txt
+
+# A list of faults that has none of PyYAML 5.3 (CVE-2020-1747) is not the list: some mirrors
+# of the index give an answer and know nothing.
+AUDIT := "$(VENV)-audit/bin/pip-audit" --strict --disable-pip --progress-spinner off
+.PHONY: audit clean-data
+audit: $(VENV)-audit/.made ## ask for known faults of what requirements*.txt name (needs the network)
+	@told=$$($(AUDIT) --no-deps --requirement <(echo pyyaml==5.3) 2>&1 || true); \
+	[[ $$told == *"Found "[1-9]*" known "* ]] || { echo "$${told##*$$'\n'}" >&2; \
+		echo "audit: the list of known faults gives no answer: nothing was audited" >&2; exit 1; }
+	@failed=; for list in requirements*.txt; do \
+		echo "== $$list"; $(AUDIT) --require-hashes --requirement "$$list" || failed+=" $$list"; done; \
+	[[ -z $$failed ]] || { echo "audit: known faults, or no answer, for$$failed" >&2; exit 1; }
 
 clean: ## remove the environment and every tool's cache, no data and no result
-	@rm -rf "$(VENV)" "$(VENV)-servers" "$(VENV)-moto" .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	@rm -rf "$(VENV)" "$(VENV)-servers" "$(VENV)-moto" "$(VENV)-audit" .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-data: $(VENV)/.runtime ## remove all that was made of datasets in this clone (RAW=1: the zips, too)
+	@$(PY) -m experiments.clean_data $(if $(FORCE),--force) $(if $(RAW),--raw)
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -129,21 +152,28 @@ $(if $(call RUNS,import ensurepip),,$(error $(PYTHON) cannot make environments: 
 install its venv module (Debian and Ubuntu: apt install python3-venv)))
 endef
 
+# No file is used that is not the one whose hash is written down. What has no wheel is built
+# with the setuptools of the same list: pip would get the newest one for that, unchecked.
+PIP_INSTALL := -m pip install --quiet --require-hashes --no-build-isolation --use-pep517 --requirement
+SETUPTOOLS := awk '/^[a-z]/ {wanted = /^setuptools==/} wanted'
+
 # The stamps are written last: an installation that was cut off is taken up again.
 $(VENV)/.runtime: requirements.txt
 	$(CHECK_PYTHON)
 	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear "$(VENV)"
 	@echo "installing the exact environment into $(VENV): some minutes, about 6 GB with CUDA"
-	@$(PY) -m pip install --quiet --requirement requirements.txt
+	@$(PY) $(PIP_INSTALL) <($(SETUPTOOLS) $<)
+	@$(PY) $(PIP_INSTALL) $<
 	@touch "$@"
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
-	@$(PY) -m pip install --quiet --requirement requirements-dev.txt
+	@$(PY) $(PIP_INSTALL) $<
 	@touch "$@"
 
 # DVC with its plugins, and the servers: neither fits into the environment above.
 $(VENV)-%/.made: requirements-%.txt
 	$(CHECK_PYTHON)
 	@"$(@D)/bin/python" -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear "$(@D)"
-	@"$(@D)/bin/python" -m pip install --quiet --requirement $<
+	@"$(@D)/bin/python" $(PIP_INSTALL) <($(SETUPTOOLS) $<)
+	@"$(@D)/bin/python" $(PIP_INSTALL) $<
 	@touch "$@"

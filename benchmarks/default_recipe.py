@@ -37,9 +37,10 @@ from crosscam.rank import evaluation
 from crosscam.rank.feature_set import feature_set
 from crosscam.synthetic.plan import World
 from crosscam.train.features import features, raw_features
-from crosscam.train.inter import train_on
+from crosscam.train.inter import clusters_of, train_on
 from crosscam.train.measure import measure_norms, measure_styles
-from crosscam.train.rounds import Position, training_set
+from crosscam.train.progress import Position, Progress
+from crosscam.train.rounds import training_set
 from stages import evaluate, inter, intra, split, synthesize, unzip
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -154,7 +155,9 @@ def supervised() -> Network:
     # their full size: the supervised run sees a few images fewer, never more.
     params = dataclasses.replace(q, epochs=round(images_seen() / len(labels)))
     position = Position("supervised", 0, 1, stream=9)
-    train_on(network, raw, labels, images, params, p, position)
+    progress = Progress(network)
+    clusters = progress.clusters(position, lambda: clusters_of(network, raw, labels, p))
+    train_on(network, clusters, images, params, p, position, progress)
     measure_styles(network, images, size)
     return network
 

@@ -27,7 +27,8 @@ from crosscam.train.features import features
 from crosscam.train.inter import InterParams, inter_round
 from crosscam.train.intra import IntraParams, intra_round
 from crosscam.train.measure import measure_styles
-from crosscam.train.rounds import Position, Setting, TrainingSet
+from crosscam.train.progress import Position, Progress
+from crosscam.train.rounds import Setting, TrainingSet
 from recipes.__main__ import build
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,13 +63,16 @@ def main() -> None:
     network = initial_network(p.model, p.seed, "none", Path(), known).to(device)
     first, second = Position("intra", 0, 1, stream=1), Position("inter", 0, 1, stream=2)
     intra, inter, size = p.intra, p.inter, p.compute.batch_size
+    progress = Progress(network)
     heads = timed(
         f"intra round, {intra.epochs} epochs",
-        lambda: intra_round(network, images, intra, p, first, intra.epochs, intra.lr),
+        lambda: intra_round(
+            network, images, intra, p, first, intra.epochs, intra.lr, progress
+        ),
     ).heads
     timed(
         f"inter round, {inter.epochs} epochs",
-        lambda: inter_round(network, heads, images, inter, p, second),
+        lambda: inter_round(network, heads, images, inter, p, second, progress),
     )
     timed("styles", lambda: measure_styles(network, images, size))
     timed("features", lambda: features(network, pixels, size, camids))

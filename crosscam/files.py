@@ -7,12 +7,15 @@ same values give the same bytes: keys are sorted, dates are fixed, floats rounde
 
 from __future__ import annotations
 
+import glob
 import json
 import math
 import os
+import struct
 import tempfile
+import tokenize
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -22,24 +25,45 @@ import pandas as pd
 import safetensors.numpy
 from numpy.typing import NDArray
 
+# What zipfile and numpy raise on spoiled files (see benchmarks/fuzz.py).
+_NPZ_ERRORS = (
+    zipfile.BadZipFile,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,  # of a shape that the header claims
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    tokenize.TokenError,
+)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip member can carry
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
     """Open a temporary binary file that takes the place of `path` at the end.
 
     If the block raises, the temporary file is removed and `path` is untouched. A kill
-    leaves the temporary file behind, named ``.<name>.<random>.tmp``. Missing parent
-    folders are made. The new file gets the rights of any new file.
+    leaves the temporary file behind, named ``.<name>.<process>.<random>.tmp``, until
+    `path` is written again. Missing parent folders are made. The new file gets the
+    rights of any new file. Unless it is `synced`, a machine that loses its power may
+    leave one without its data.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(".tmp", f".{path.name}.", path.parent)
+    _remove_leftovers(path)
+    prefix = f".{path.name}.{os.getpid()}."
+    handle, name = tempfile.mkstemp(".tmp", prefix, path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
         Path(name).chmod(0o666 & ~umask)  # mkstemp gives 0600
@@ -47,6 +71,25 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:  # also a Ctrl-C: clean up, then go on raising
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the temporary files that killed processes left of `path`."""
+    prefix = f".{path.name}."
+    for left in sorted(path.parent.glob(f"{glob.escape(prefix)}*.tmp")):
+        process = left.name.removeprefix(prefix).partition(".")[0]
+        if process.isdecimal() and not _is_alive(int(process)):
+            left.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is somebody else's
+        return True
+    return True
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -114,14 +157,62 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an ``.npz`` file; pickled objects are refused."""
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+class NpzError(ValueError):
+    """A file that does not hold the arrays that it should."""
+
+
+def read_npz(path: Path, names: Collection[str] = ()) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an ``.npz`` file that `write_npz` wrote.
+
+    Nothing is unpickled and nothing unpacked, so that no file can run code or take
+    more memory than it has bytes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    names
+        Arrays that must be in it.
+
+    Raises
+    ------
+    NpzError
+        If the file is none, is damaged or compressed, or lacks an array.
+    FileNotFoundError
+        If there is no such file.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            arrays = {m.filename[:-4]: _array(archive, m) for m in members}
+    except FileNotFoundError:
+        raise
+    except _NPZ_ERRORS as error:
+        raise NpzError(
+            f"{path}: not a whole .npz file, got {error}: run the stage that writes it"
+        ) from error
+    if missing := sorted({*names} - arrays.keys()):
+        raise NpzError(
+            f"{path}: lacks the arrays {missing}, got {list(arrays)[:9]}: run the stage"
+            " that writes it"
+        )
+    return arrays
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{member.filename!r} compressed")
+    with archive.open(member) as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        return array
 
 
 def write_safetensors(
-    path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
+    path: Path,
+    tensors: Mapping[str, NDArray[Any]],
+    metadata: Mapping[str, str],
+    *,
+    synced: bool = True,
 ) -> None:
     """Write arrays and metadata in the safetensors format, each in a fixed order.
 
@@ -133,6 +224,8 @@ def write_safetensors(
         Arrays of any shape and memory order, of the number types of the format.
     metadata
         Text values only, as the format asks.
+    synced
+        As for `replacing`.
 
     Raises
     ------
@@ -153,6 +246,6 @@ def write_safetensors(
     header = {"__metadata__": sorted_metadata, **json.loads(data[8:start])}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the format aligns the data to 8 bytes
-    with replacing(path) as file:
+    with replacing(path, synced=synced) as file:
         file.write(len(text).to_bytes(8, "little") + text)
         file.write(memoryview(data)[start:])

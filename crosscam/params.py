@@ -9,18 +9,40 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import math
+import reprlib
 import sys
 import types
 import typing
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLWarning
 
 T = TypeVar("T")
+
+MAX_BYTES = 2**20  # of a parameter file; ours have 6 kB
+MAX_DEPTH = 100  # of brackets; ours have 2
+_TOO_DEEP = "brackets or lists within one another, too deep"
+
+# What the YAML library raises on spoiled files, beside its own errors (see
+# benchmarks/fuzz.py): a date such as 2024-13-01, an empty number.
+_YAML_ERRORS = (
+    YAMLError,
+    YAMLWarning,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 class ParamsError(ValueError):
@@ -54,11 +76,35 @@ class Within:
         return f"must be {low}{high}, got {value!r}"
 
 
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """A text that names a file, for use in ``Annotated[str, Named()]``.
+
+    Parameters
+    ----------
+    folders
+        Whether it may be a path.
+    """
+
+    folders: bool = False
+
+    def fault(self, value: str) -> str | None:
+        """Return what is wrong with `value`, or None."""
+        bare = Path(value).name == value and value != ".."
+        if value.strip() and value.isprintable() and (self.folders or bare):
+            return None
+        kind = "the path of a file or folder" if self.folders else "the name of a file"
+        without = "" if self.folders else ", without a folder"
+        return f"must be {kind}{without}, got {shown(value)}"
+
+
 Fraction = Annotated[float, Within(0, 1)]
 Count = Annotated[int, Within(1)]
 Positive = Annotated[float, Within(0, above=True)]
 NonNegative = Annotated[float, Within(0)]
 Seed = Annotated[int, Within(0, 2**32 - 1)]
+FileName = Annotated[str, Named()]
+PathName = Annotated[str, Named(folders=True)]
 
 
 def read_params(path: Path, schema: type[T]) -> T:
@@ -77,9 +123,18 @@ def read_params(path: Path, schema: type[T]) -> T:
         If the file cannot be read, and as `parse_params`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        text = data.decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path}: cannot be read: {error}") from error
+        said = getattr(error, "strerror", None) or error  # without the path once more
+        raise ParamsError(
+            f"{path}: cannot be read, got {said}: save it as text in UTF-8"
+        ) from error
+    if len(data) > MAX_BYTES:
+        raise ParamsError(
+            f"{path}: has more than {MAX_BYTES:,} bytes: it is no such file"
+        )
     return parse_params(text, schema, str(path))
 
 
@@ -96,7 +151,8 @@ def parse_params(text: str, schema: type[T], source: str) -> T:
         match exactly; a field's default is never used. Fields are ``int``, ``float``
         (an int is taken too), ``bool``, ``str``, ``Literal``, ``tuple``,
         ``dict[str, ...]``, dataclasses, unions of these, also with None (the first
-        that fits is taken), and ``Annotated`` of a number with `Within`.
+        that fits is taken), and ``Annotated`` of a number with `Within` or of a text
+        with `Named`.
     source
         What to call the text in messages.
 
@@ -107,12 +163,40 @@ def parse_params(text: str, schema: type[T], source: str) -> T:
         one), wrong types, values out of range or not finite, and what a dataclass's
         ``__post_init__`` raises as a ``ValueError``.
     """
+    if _depth(text) > MAX_DEPTH:  # 4,000 take the YAML library 10 s
+        raise ParamsError(f"{source}: is not valid YAML: {_TOO_DEEP}: correct it there")
     try:
-        tree = YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError) as error:  # ValueError: a date such as 2024-13-01
-        raise ParamsError(f"{source}: is not valid YAML: {error}") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", YAMLWarning)  # of an anchor given twice
+            tree = YAML(typ="safe", pure=True).load(text)
+    except _YAML_ERRORS as error:
+        raise ParamsError(
+            f"{source}: is not valid YAML: {_said(error)}: correct it there"
+        ) from error
+    return parse_tree(tree, schema, source)
+
+
+def parse_tree(tree: Any, schema: type[T], source: str) -> T:
+    """Return the sections of a tree of mappings, lists and values.
+
+    Parameters
+    ----------
+    tree
+        As YAML and JSON have it.
+    schema
+        See `parse_params`.
+    source
+        What to call the tree in messages.
+
+    Raises
+    ------
+    ParamsError
+        As `parse_params`.
+    """
     if not isinstance(tree, dict):
-        raise ParamsError(f"{source}: expected a mapping of sections, got {tree!r}")
+        raise ParamsError(
+            f"{source}: expected a mapping of sections, got {shown(tree)}"
+        )
     names = [field.name for field in dataclasses.fields(typing.cast("Any", schema))]
     others = [key for key in tree if key not in names]
     faults = [_missing(name, others, cutoff=0.85) for name in names if name not in tree]
@@ -126,16 +210,66 @@ def parse_params(text: str, schema: type[T], source: str) -> T:
     return result
 
 
+def _depth(text: str) -> int:
+    """Return how many brackets are open at once, also in quotes and comments."""
+    steps = ((c in "[{") - (c in "]}") for c in text)
+    return max(itertools.accumulate(steps), default=0)
+
+
+def _said(error: Exception) -> str:
+    """Return what the YAML library says in pages, in one line."""
+    if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
+        # Of a key given twice it shows values too, but not as they are in the file.
+        problem = error.problem.splitlines()[0].partition(" with value ")[0]
+        said = f"{error.context}, {problem}" if error.context else problem
+        return f"{said}, in line {error.problem_mark.line + 1}"
+    if isinstance(error, RecursionError):
+        return _TOO_DEEP
+    if isinstance(error, YAMLError | YAMLWarning):
+        return str(error).strip().partition("\n")[0]
+    return f"a value that does not suit its tag, {type(error).__name__}: {error}"
+
+
+class _Shown(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxother, self.maxstring = 3, 200, 200
+        self.maxlist = self.maxdict = 12
+
+    def repr_int(self, x: int, level: int) -> str:  # noqa: ARG002 (as in the base)
+        # Python refuses to print more than 4,300 digits.
+        return (
+            repr(x) if x.bit_length() <= 200 else f"{x.bit_length()} bits of a number"
+        )
+
+
+def shown(value: Any) -> str:
+    """Return a value as it can be shown: on one line, and not too much of it.
+
+    Some lines of YAML can stand for a billion values, or a list for itself.
+    """
+    text = _Shown().repr(value)
+    return text if len(text) <= 240 else f"{text[:180]} … {text[-50:]}"
+
+
+def _key(key: Any) -> str:
+    return (
+        key
+        if isinstance(key, str) and key.isprintable() and len(key) < 80
+        else shown(key)
+    )
+
+
 def _missing(name: str, candidates: list[Any], cutoff: float = 0.6) -> str:
     # 'intra' and 'inter' score 0.8: between sections a hint needs more than that.
-    near = difflib.get_close_matches(name, [str(c) for c in candidates], 1, cutoff)
+    near = difflib.get_close_matches(name, map(_key, candidates), 1, cutoff)
     hint = f": is {near[0]!r} meant to be it?" if near else ": add it"
     return f"{name}: missing key{hint}"
 
 
 def _dataclass(schema: Any, tree: Any, where: str, faults: list[str]) -> Any:
     if not isinstance(tree, Mapping):
-        faults.append(f"{where}: expected a mapping, got {tree!r}")
+        faults.append(f"{where}: expected a mapping, got {shown(tree)}")
         return None
     before = len(faults)
     values = _fields(schema, tree, where, faults)
@@ -157,9 +291,9 @@ def _fields(
     dot = f"{where}." if where else ""
     for key in tree:
         if key not in names:
-            near = difflib.get_close_matches(str(key), names, n=1)
+            near = difflib.get_close_matches(_key(key), names, n=1)
             hint = f", did you mean {near[0]!r}?" if near else f": known are {names}"
-            faults.append(f"{dot}{key}: unknown key{hint}")
+            faults.append(f"{dot}{_key(key)}: unknown key{hint}")
     values = {}
     for name in names:
         if name in tree:
@@ -190,7 +324,7 @@ def _within(args: tuple[Any, ...], value: Any, where: str, faults: list[str]) ->
     before = len(faults)
     result = _value(args[0], value, where, faults)
     if len(faults) == before:
-        found = [r.fault(result) for r in args[1:] if isinstance(r, Within)]
+        found = [r.fault(result) for r in args[1:] if isinstance(r, Within | Named)]
         faults.extend(f"{where}: {fault}" for fault in found if fault)
     return result
 
@@ -211,20 +345,22 @@ def _union(args: tuple[Any, ...], value: Any, where: str, faults: list[str]) -> 
 
 def _literal(args: tuple[Any, ...], value: Any, where: str, faults: list[str]) -> Any:
     if not any(type(value) is type(arg) and value == arg for arg in args):
-        near = difflib.get_close_matches(str(value), [str(arg) for arg in args], n=1)
+        near = difflib.get_close_matches(_key(value), map(str, args), n=1)
         meant = f", did you mean {near[0]!r}?" if near else ""
-        faults.append(f"{where}: must be one of {list(args)}, got {value!r}{meant}")
+        faults.append(
+            f"{where}: must be one of {list(args)}, got {shown(value)}{meant}"
+        )
     return value
 
 
 def _tuple(args: tuple[Any, ...], value: Any, where: str, faults: list[str]) -> Any:
     if not isinstance(value, list):
-        faults.append(f"{where}: expected a list, got {value!r}")
+        faults.append(f"{where}: expected a list, got {shown(value)}")
         return None
     if args[-1] is Ellipsis:
         args = args[:1] * len(value)
     if len(value) != len(args):
-        faults.append(f"{where}: expected {len(args)} values, got {value!r}")
+        faults.append(f"{where}: expected {len(args)} values, got {shown(value)}")
         return None
     return tuple(
         _value(arg, item, f"{where}[{i}]", faults)
@@ -234,10 +370,10 @@ def _tuple(args: tuple[Any, ...], value: Any, where: str, faults: list[str]) -> 
 
 def _dict(args: tuple[Any, ...], value: Any, where: str, faults: list[str]) -> Any:
     if not isinstance(value, Mapping):
-        faults.append(f"{where}: expected a mapping, got {value!r}")
+        faults.append(f"{where}: expected a mapping, got {shown(value)}")
         return None
     return {
-        str(key): _value(args[1], item, f"{where}.{key}", faults)
+        _key(key): _value(args[1], item, f"{where}.{_key(key)}", faults)
         for key, item in value.items()
     }
 
@@ -246,7 +382,9 @@ def _scalar(hint: Any, value: Any, where: str, faults: list[str]) -> Any:
     if hint is float and type(value) is int:
         value = float(value) if abs(value) <= sys.float_info.max else math.inf
     if type(value) is not hint:  # not isinstance: True is an int
-        faults.append(f"{where}: expected {hint.__name__}, got {value!r}")
+        faults.append(f"{where}: expected {hint.__name__}, got {shown(value)}")
+    elif hint is int and not -(2**63) <= value < 2**63:
+        faults.append(f"{where}: must fit into 64 bits, got {shown(value)}")
     elif hint is float and not math.isfinite(value):
-        faults.append(f"{where}: must be finite, got {value!r}")
+        faults.append(f"{where}: must be finite, got {shown(value)}")
     return value

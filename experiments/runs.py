@@ -98,9 +98,9 @@ def queue(one: Wanted, copied: Sequence[str]) -> None:
     dvc("exp", "run", "--queue", "--name", one.name, *sets, *copies)
 
 
-def wait_for(names: Sequence[str], jobs: int, seconds: float = 10) -> None:
+def wait_for(names: Sequence[str], jobs: int) -> None:
     """Wait until none of these is queued or running, and say how it goes."""
-    told, idle = "", 0
+    told, idle, seconds = "", 0, 5.0
     while True:
         known = states()
         now = [known.get(name, "starting") for name in names]
@@ -120,6 +120,8 @@ def wait_for(names: Sequence[str], jobs: int, seconds: float = 10) -> None:
             dvc("queue", "start", "--jobs", str(jobs))
             idle = 0
         time.sleep(seconds)
+        # Each look takes DVC two seconds of a core: a long wait needs fewer.
+        seconds = min(1.2 * seconds, 60)
 
 
 def check_committed() -> None:

@@ -19,9 +19,9 @@ from crosscam.data.faults import DataError
 from crosscam.data.packed import SPLIT_COLUMNS, PackedImages, read_table
 from crosscam.draw.embedding import draw_embedding
 from crosscam.draw.ranked import RankedList, Tile, draw_ranked
-from crosscam.files import read_npz, write_bytes, write_json
+from crosscam.files import NpzError, read_npz, write_bytes, write_json
 from crosscam.params import ParamsError, read_params
-from crosscam.rank.diagnosis import pseudo_label_quality
+from crosscam.rank.diagnosis import pseudo_label_quality, training_truth
 from crosscam.rank.evaluation import EvaluateParams, evaluate
 from crosscam.rank.feature_set import RankingError, feature_set, some_of_both
 
@@ -38,16 +38,16 @@ def main() -> None:
     p = read_params(Path("params.yaml"), Params).evaluate
     split = Path("data/split")
     tables = {n: read_table(split / f"{n}.csv", c) for n, c in SPLIT_COLUMNS.items()}
-    arrays = read_npz(Path("data/features.npz"))
+    names, features = ("query", "gallery"), Path("data/features.npz")
+    kinds = [k + name for k in ("", "shown_", "untrained_") for name in names]
+    arrays = read_npz(features, kinds)
     query = feature_set(arrays["query"], tables["query"])
     gallery = feature_set(arrays["gallery"], tables["gallery"])
     result = evaluate(query, gallery, p)
-
-    truth = tables["train"].join(tables["truth"])
-    intra = read_npz(Path("data/pseudo/intra.npz"))
-    inter = read_npz(Path("data/pseudo/inter.npz"))
+    truth = training_truth(tables["train"], tables["truth"])
+    files = Path("data/pseudo/intra.npz"), Path("data/pseudo/inter.npz")
+    intra, inter = (read_npz(file, ["labels"]) for file in files)
     quality = pseudo_label_quality(intra, inter, truth)
-
     packed = PackedImages(Path("data/packed/images.bin"))
     lists = []
     for found in result.shortlists:
@@ -59,8 +59,8 @@ def main() -> None:
     ranked = draw_ranked(lists)
 
     shown = some_of_both(query, gallery, arrays["shown_query"], arrays["shown_gallery"])
-    untrained = [arrays["untrained_query"], arrays["untrained_gallery"]]
-    maps = {"untrained": np.concatenate(untrained), "trained": shown.features}
+    untrained = np.concatenate([arrays[f"untrained_{name}"] for name in names])
+    maps = {"untrained": untrained, "trained": shown.features}
     embedding = draw_embedding(maps, shown.pids, shown.camids, p.seed)
 
     write_json(Path("metrics/evaluate.json"), result.metrics)
@@ -74,7 +74,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (ParamsError, DataError, RankingError) as error:
+    except (ParamsError, DataError, NpzError, RankingError) as error:
         raise SystemExit(str(error)) from None
     except FileNotFoundError as error:
         raise SystemExit(f"{error.filename}: no such file: run dvc repro") from None

@@ -22,7 +22,7 @@ from crosscam.data.shown import shown_pids
 from crosscam.files import write_npz
 from crosscam.model.checkpoint import CheckpointError, load_checkpoint, untrained
 from crosscam.model.network import Architecture
-from crosscam.params import Count, ParamsError, Seed, read_params
+from crosscam.params import Count, FileName, ParamsError, Seed, read_params
 from crosscam.train.devices import ComputeParams, start_device
 from crosscam.train.features import features
 
@@ -31,7 +31,7 @@ from crosscam.train.features import features
 class ExtractParams:
     """The group `extract`: file in models/ or ``none``, styles, identities shown."""
 
-    checkpoint: str
+    checkpoint: FileName
     restyle: bool
     shown_pids: Count
 

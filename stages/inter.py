@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from crosscam.data.faults import DataError
 from crosscam.data.packed import TRAIN_COLUMNS, PackedImages, read_table
@@ -26,7 +27,11 @@ from crosscam.train.inter import InterParams
 from crosscam.train.intra import IntraParams
 from crosscam.train.measure import measure_styles
 from crosscam.train.optimise import TrainingError
+from crosscam.train.resume import KeptRun, kept_run
 from crosscam.train.rounds import Setting, training_set
+
+IMAGES, TABLE = Path("data/packed/images.bin"), Path("data/split/train.csv")
+START = Path("models/intra.safetensors")
 
 
 @dataclass(frozen=True)
@@ -41,15 +46,19 @@ def main() -> None:
     """Run the stage."""
     p = read_params(Path("params.yaml"), Params)
     device = start_device(p.compute)
-    network, heads = load_checkpoint(Path("models/intra.safetensors"))
+    with kept_run("inter", p, [IMAGES, TABLE, START], device) as run:
+        train(p, device, run)
+
+
+def train(p: Params, device: torch.device, run: KeptRun) -> None:
+    """Train from where the run is, and write the results."""
+    network, heads = load_checkpoint(START)
     network.to(device)
     heads = {camid: head.to(device) for camid, head in heads.items()}
-
-    table = read_table(Path("data/split/train.csv"), TRAIN_COLUMNS)
-    packed = PackedImages(Path("data/packed/images.bin"))
-    images = training_set(packed, table, network.architecture, p.compute)
-
-    rounds = alternate(network, heads, images, p.intra, p.inter, p)
+    table = read_table(TABLE, TRAIN_COLUMNS)
+    images = training_set(PackedImages(IMAGES), table, network.architecture, p.compute)
+    progress = run.progress(network, p.head)
+    rounds = alternate(network, heads, images, p.intra, p.inter, p, progress)
     measure_styles(network, images, p.compute.batch_size)
 
     inter = [done for phase, done in rounds if phase == "inter"]
@@ -67,5 +76,5 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         main()
-    except (ParamsError, DataError, CheckpointError, TrainingError) as error:
+    except (ParamsError, DataError, CheckpointError, TrainingError, OSError) as error:
         raise SystemExit(str(error)) from None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from crosscam.data.faults import DataError
 from crosscam.data.packed import TRAIN_COLUMNS, PackedImages, read_table
@@ -25,7 +26,12 @@ from crosscam.train.history import history, summary
 from crosscam.train.intra import IntraParams, intra_round
 from crosscam.train.measure import measure_styles
 from crosscam.train.optimise import TrainingError
-from crosscam.train.rounds import Position, Setting, training_set
+from crosscam.train.progress import Position
+from crosscam.train.resume import KeptRun, kept_run
+from crosscam.train.rounds import Setting, training_set
+
+IMAGES, TABLE = Path("data/packed/images.bin"), Path("data/split/train.csv")
+WEIGHTS = Path("models/weights")
 
 
 @dataclass(frozen=True)
@@ -41,24 +47,26 @@ def main() -> None:
     """Run the stage."""
     p = read_params(Path("params.yaml"), Params)
     device = start_device(p.compute)
-    table = read_table(Path("data/split/train.csv"), TRAIN_COLUMNS)
-    packed = PackedImages(Path("data/packed/images.bin"))
-    images = training_set(packed, table, p.model, p.compute)
+    with kept_run("intra", p, [IMAGES, TABLE, WEIGHTS / p.weights], device) as run:
+        train(p, device, run)
 
+
+def train(p: Params, device: torch.device, run: KeptRun) -> None:
+    """Train from where the run is, and write the results."""
+    table = read_table(TABLE, TRAIN_COLUMNS)
+    images = training_set(PackedImages(IMAGES), table, p.model, p.compute)
     camids = sorted(table["camid"].unique().tolist())
-    folder = Path("models/weights")
-    network = initial_network(p.model, p.seed, p.weights, folder, camids).to(device)
-
+    network = initial_network(p.model, p.seed, p.weights, WEIGHTS, camids).to(device)
+    progress = run.progress(network, p.head)
     num, epochs, lr = p.intra.rounds, p.intra.epochs, p.intra.lr
-    positions = [Position("intra", number, num, stream=1) for number in range(num)]
-    rounds = [
-        intra_round(network, images, p.intra, p, position, epochs, lr)
-        for position in positions
-    ]
+    for number in range(num):
+        at = Position("intra", number, num, stream=1)
+        intra_round(network, images, p.intra, p, at, epochs, lr, progress)
     measure_styles(network, images, p.compute.batch_size)
 
-    labels = np.stack([done.pseudo_labels for done in rounds])
-    write_npz(Path("data/pseudo/intra.npz"), {"labels": labels})
+    rounds = [done for _, done in progress.rounds]
+    arrays = {"labels": np.stack([done.pseudo_labels for done in rounds])}
+    write_npz(Path("data/pseudo/intra.npz"), arrays)
     write_json(Path("metrics/intra.json"), {"intra": summary(rounds)})
     write_json(Path("plots/intra.json"), history([("intra", r) for r in rounds]))
     save_checkpoint(Path("models/intra.safetensors"), network, rounds[-1].heads)
@@ -68,5 +76,5 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         main()
-    except (ParamsError, DataError, CheckpointError, TrainingError) as error:
+    except (ParamsError, DataError, CheckpointError, TrainingError, OSError) as error:
         raise SystemExit(str(error)) from None

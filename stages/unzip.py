@@ -19,7 +19,7 @@ from crosscam.data.packing import scan, write_images
 from crosscam.data.published import summary
 from crosscam.data.source import open_source
 from crosscam.files import replacing, write_csv, write_json
-from crosscam.params import ParamsError, read_params
+from crosscam.params import ParamsError, PathName, read_params
 
 log = logging.getLogger("unzip")
 
@@ -28,7 +28,7 @@ log = logging.getLogger("unzip")
 class Params:
     """What this stage reads of params.yaml."""
 
-    archive: str
+    archive: PathName
 
 
 def main() -> None:

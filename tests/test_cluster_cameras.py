@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crosscam.cluster.cameras import inter_pseudo_labels, intra_pseudo_labels
+from crosscam.cluster.cameras import (
+    PAIR_BYTES,
+    inter_pseudo_labels,
+    intra_pseudo_labels,
+)
 from crosscam.cluster.jaccard import RerankParams
 from crosscam.cluster.pseudo_labels import OUTLIER, CutParams
 
@@ -108,3 +114,16 @@ def test_scores_within_a_camera_do_not_matter(crossed):
         features, scores, np.zeros(4), PLAIN, into(2), num_heads=1, mixing_weight=0.02
     )
     assert labels.tolist() == [0, 1, 0, 1]
+
+
+def test_memory_is_as_much_per_pair_as_is_said():
+    rng = np.random.default_rng(0)
+    features = unit_rows(rng.standard_normal((1200, 8)))
+    scores = rng.dirichlet(np.ones(6), 1200).astype(np.float32)
+    camids = np.arange(1200) % 3
+    tracemalloc.start()
+    given = features, scores, camids, RerankParams(20, 6, 0.3), into(80)
+    inter_pseudo_labels(*given, num_heads=1, mixing_weight=0.02)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 0.9 * PAIR_BYTES < peak / 1200**2 < 1.02 * PAIR_BYTES

@@ -61,7 +61,9 @@ def test_index_must_hold_numbers(tmp_path: Path) -> None:
     table = pack(tmp_path, market_members()).astype({"pid": str})
     table.loc[3, "pid"] = "x"
     write_csv(path, table)
-    with pytest.raises(DataError, match="not an index of images"):
+    with pytest.raises(
+        DataError, match=r"index\.csv line 5: pid must be an integer, got 'x': run the"
+    ):
         read_index(path)
 
 
@@ -79,7 +81,7 @@ def test_tables_of_the_split_round_trip(tmp_path: Path) -> None:
     [
         (None, "not a table of images, got .*No such file"),
         ("", "not a table of images, got "),
-        ("offset,size,camid\n0,9,x\n", "not a table of images, got "),
+        ("offset,size,camid\n", "a table of images without a row"),
         ("offset,size\n0,9\n", "columns must be .*, got "),
         ("offset,size,camid,pid\n0,9,0,1\n", "columns must be .*, got .*'pid'"),
     ],
@@ -90,6 +92,38 @@ def test_other_tables_are_refused(tmp_path: Path, text: str | None, told: str) -
         path.write_text(text)
     with pytest.raises(DataError, match=rf"train\.csv: {told}.*: run the stage split"):
         read_table(path, TRAIN_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("0,9,x\n", [" line 2: camid must be an integer, got 'x'"]),
+        ("0,9,inf\n", [" line 2: camid must be an integer, got 'inf'"]),
+        ("0,9,-1\n", [" line 2: camid must be at least 0, got -1"]),
+        (
+            "0,0,0\n0,9\n0,9,0,1\n0\n",
+            [
+                " line 2: size must be at least 1, got 0",
+                " line 3: must have 3 fields, got 2",
+                " line 4: must have 3 fields, got 4",
+                " line 5: must have 3 fields, got 1",
+            ],
+        ),
+        # pandas takes the first of too many fields for the names of rows.
+        ("0,9,0,1\n" * 2, [" line 2 (and 1 lines more): must have 3 fields, got 4"]),
+        ('0,9,0\n0,"9,0\n', [" line 3: is no line of a table, got unexpected end of"]),
+    ],
+)
+def test_faults_are_told_line_by_line(
+    tmp_path: Path, text: str, told: list[str]
+) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text(f"offset,size,camid\n{text}")
+    with pytest.raises(DataError) as caught:
+        read_table(path, TRAIN_COLUMNS)
+    for fault, words in zip(caught.value.faults, told, strict=True):
+        assert fault.startswith(f"{path}{words}")
+        assert fault.endswith(": run the stage split")
 
 
 @pytest.mark.parametrize("data", [None, b""])

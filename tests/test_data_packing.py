@@ -123,10 +123,10 @@ def test_what_cannot_be_decoded_is_refused(blob: bytes) -> None:
         decoded_size(blob, "it")
 
 
-@pytest.mark.parametrize("side", [10_000, 20_000, 10**6])
+@pytest.mark.parametrize("side", [6_000, 10_000, 20_000, 10**6])
 def test_giant_images_are_refused(side: int) -> None:
     # Pillow warns of more than 89 million pixels and refuses more than twice as many.
-    with pytest.raises(DataError, match="decompression bomb"):
+    with pytest.raises(DataError, match=f"too large for a person, got {side**2:,}"):
         decoded_size(png_of(side, side), "it")
 
 

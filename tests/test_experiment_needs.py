@@ -23,6 +23,7 @@ from crosscam.model.network import Network
 from crosscam.train import features, inter, intra, measure, rounds
 from crosscam.train.alternate import alternate
 from crosscam.train.devices import ComputeParams
+from crosscam.train.progress import Progress
 from crosscam.train.rounds import TrainingSet
 from tests.tiny import (
     DISTILLED,
@@ -136,8 +137,11 @@ def test_a_tiny_run_is_counted_as_it_is_made(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(inter, "styled_features", styled)
     network, images = tiny_network(WHOLE), tiny_images()
     given = replace(INTRA, epochs=2), replace(INTER, intra_epochs=1)
-    first = intra.intra_round(network, images, given[0], DISTILLED, FIRST_INTRA, 2, 0.1)
-    alternate(network, first.heads, images, *given, DISTILLED)
+    first = intra.intra_round(
+        *(network, images, given[0], DISTILLED, FIRST_INTRA, 2, 0.1),
+        Progress(network),
+    )
+    alternate(network, first.heads, images, *given, DISTILLED, Progress(network))
     sizes = Sizes(len(images.pixels), 0, NUM_CAMERAS)
     found = plan(sizes, *given, views=(2, 2), tnorm=True, new_heads=True).run
     # Both stages measure once more at their end, after what runs here.

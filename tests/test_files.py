@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, load_file
 
 from crosscam.files import (
+    NpzError,
     read_npz,
     replacing,
     write_bytes,
@@ -244,3 +245,68 @@ def test_safetensors_bytes_are_the_same_in_every_process(tmp_path: Path) -> None
     assert len(ours) == 1
     # 8 keys have 40,320 orders: four equal ones by chance do not happen.
     assert len(theirs) > 1, "the package sorts metadata now: use it without our own"
+
+
+def test_leftovers_of_killed_processes_go_with_the_next_writing(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    alive, others = os.getpid(), f".b.json.{dead.pid}.x.tmp"
+    for name in (f".a.json.{dead.pid}.x.tmp", f".a.json.{alive}.x.tmp", others):
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / ".a.json.random.tmp").write_bytes(b"not ours")
+    write_json(tmp_path / "a.json", 1)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"a.json", f".a.json.{alive}.x.tmp", others, ".a.json.random.tmp"}
+
+
+def test_the_name_of_a_leftover_says_whose_it_is(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a[1].json"):
+        (name,) = (path.name for path in tmp_path.iterdir())
+        assert name.startswith(f".a[1].json.{os.getpid()}.")
+
+
+def test_the_process_of_another_user_is_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(process: int, signal: int) -> None:
+        raise PermissionError
+
+    (tmp_path / ".a.json.1.x.tmp").write_bytes(b"half")
+    monkeypatch.setattr(os, "kill", refused)
+    write_json(tmp_path / "a.json", 1)
+    assert (tmp_path / ".a.json.1.x.tmp").exists()
+
+
+# Files that are no arrays
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "File is not a zip file"),
+        (b"PK", "File is not a zip file"),
+        (b"\x93NUMPY\x01\x00", "File is not a zip file"),
+    ],
+)
+def test_what_is_no_npz(tmp_path: Path, data: bytes, told: str) -> None:
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(NpzError, match=rf"a\.npz: not a whole .* got {told}: run"):
+        read_npz(tmp_path / "a.npz")
+
+
+def test_npz_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_npz(tmp_path / "a.npz")
+
+
+def test_npz_must_have_its_arrays(tmp_path: Path) -> None:
+    write_npz(tmp_path / "a.npz", {"a": np.zeros(3)})
+    assert [*read_npz(tmp_path / "a.npz", ["a"])] == ["a"]
+    with pytest.raises(NpzError, match=r"lacks the arrays \['b', 'c'\], got \['a'"):
+        read_npz(tmp_path / "a.npz", ["c", "a", "b"])
+
+
+def test_compressed_arrays_are_not_unpacked(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", a=np.zeros(10**6))
+    with pytest.raises(NpzError, match=r"got 'a\.npy' compressed"):
+        read_npz(tmp_path / "a.npz")

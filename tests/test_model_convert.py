@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+import zipfile
 from collections import OrderedDict
 
 import numpy as np
@@ -21,6 +22,7 @@ from crosscam.model.checkpoint import (
 )
 from crosscam.model.convert import __main__ as convert
 from crosscam.model.convert.__main__ import report, write_converted
+from crosscam.model.convert.foreign import read_foreign
 from crosscam.model.convert.forms import Hints
 from crosscam.model.moments import Style
 from crosscam.model.network import Architecture, Network
@@ -559,3 +561,23 @@ def test_one_line_for_whoever_made_a_mistake(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["convert", "none.pth", "o.safetensors"])
     with pytest.raises(SystemExit, match=r"^none\.pth: no such file: name the check"):
         runpy.run_path(convert.__file__, run_name="__main__")
+
+
+def test_small_views_are_taken_and_large_ones_are_not(tmp_path):
+    path = tmp_path / "x.pth"
+    torch.save({"a": torch.ones(1).expand(1000)}, path)
+    assert read_foreign(path).tensors["a"].tolist() == [1.0] * 1000
+    torch.save({"a": torch.ones(1).expand(10**9)}, path)
+    with pytest.raises(
+        CheckpointError, match=r"a: a view of .* that repeats its values"
+    ):
+        read_foreign(path)
+
+
+def test_compressed_files_are_refused_unread(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/data.pkl", bytes(1000))
+    with pytest.raises(
+        CheckpointError, match="refused, because it is compressed, as to"
+    ):
+        read_foreign(tmp_path / "x.pth")

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from crosscam.params import (
     Count,
+    FileName,
     Fraction,
     NonNegative,
     ParamsError,
+    PathName,
     Positive,
     Seed,
     Within,
@@ -296,3 +298,85 @@ def test_scalars_that_yaml_1_1_reads_otherwise(text: str, value: object) -> None
     found = parse_params(f"value: {text}", one(type(value)), "p").value
     assert found == value
     assert found == parse_yaml(f"value: {text}", "p")["value"]
+
+
+# Values and texts that are hostile
+
+
+@pytest.mark.parametrize(
+    ("seed", "told"),
+    [
+        (f"0x{'f' * 10_000}", "must fit into 64 bits, got 40000 bits of a number"),
+        ("9" * 200, "must fit into 64 bits, got 665 bits of a number"),
+        (str(2**63), f"must fit into 64 bits, got {2**63}"),
+        ("&a [*a]", "expected int, got [[[[...]]]]"),
+        (f'"{"x" * 5000}"', "expected int, got 'xxx"),
+    ],
+)
+def test_values_are_shown_shortly(seed: str, told: str) -> None:
+    (fault,) = faults(TEXT.replace("seed: 7", f"seed: {seed}"))
+    assert f"p.yaml: seed: {told}" in fault
+    assert len(fault) < 300
+
+
+def test_a_key_of_many_lines_takes_one() -> None:
+    (fault,) = faults(TEXT.replace("  rounds: 40", '  "a\\nb": 1\n  rounds: 40'))
+    assert r"train.'a\nb': unknown key" in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "a: 1\na: 2",
+            'while constructing a mapping, found duplicate key "a", in line 2',
+        ),
+        ("a: &x 1\nb: &x 2", "found duplicate anchor 'x'"),
+        ('a: !!int ""', "a value that does not suit its tag, IndexError"),
+        ("a: " + "[" * 101, "brackets or lists within one another, too deep"),
+        ("- " * 5000, "brackets or lists within one another, too deep"),
+        ("a: !!python/name:os.system x", "could not determine a constructor"),
+    ],
+)
+def test_what_yaml_stumbles_over_takes_one_line(text: str, told: str) -> None:
+    (fault,) = faults(text)
+    assert fault.startswith(f"p.yaml: is not valid YAML: {told}")
+
+
+def test_a_file_of_megabytes_is_not_parsed(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("#" * 2**20 + "#")
+    with pytest.raises(ParamsError, match="has more than 1,048,576 bytes"):
+        read_params(tmp_path / "params.yaml", Params)
+
+
+@dataclass(frozen=True)
+class Files:
+    file: FileName
+    path: PathName
+
+
+def test_names_of_files() -> None:
+    text = "file: a b.zip\npath: a/b"
+    assert parse_params(text, Files, "p") == Files("a b.zip", "a/b")
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "..", ".", "/a", '"a\\0"', '"a\\n"'])
+def test_what_is_no_name_of_a_file(name: str) -> None:
+    with pytest.raises(
+        ParamsError, match="file: must be the name of a file, without a"
+    ):
+        parse_params(
+            f"file: {name if name.strip() else repr(name)}\npath: a", Files, "p"
+        )
+
+
+@pytest.mark.parametrize("name", ["", " ", '"a\\0"', '"a\\n"'])
+def test_what_is_no_path(name: str) -> None:
+    with pytest.raises(ParamsError, match="path: must be the path of a file or folder"):
+        parse_params(
+            f"path: {name!r}\nfile: a"
+            if not name.strip()
+            else f"path: {name}\nfile: a",
+            Files,
+            "p",
+        )

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crosscam.rank.diagnosis import pseudo_label_quality
+from crosscam.rank.diagnosis import pseudo_label_quality, training_truth
+from crosscam.rank.feature_set import RankingError
 
 INTRA = {"labels": np.array([[0, 0, 0, 1, 0]], np.int32)}
 ACROSS = np.array([[0, 0, 1, 1, 0], [0, 0, 0, 1, -1]], np.int32)
@@ -44,3 +45,22 @@ def test_without_identities_nothing_is_measured(pids: list[int]) -> None:
         assert step["outliers"] == 1
         names = ("ari", "nmi", "purity", "num_clusters", "largest")
         assert [step[name] for name in names] == [0] * 5
+
+
+def test_truth_joins_the_training_images() -> None:
+    train, truth = pd.DataFrame({"camid": [0, 1]}), pd.DataFrame({"pid": [5, 6]})
+    assert training_truth(train, truth).to_numpy().tolist() == [[0, 5], [1, 6]]
+    with pytest.raises(
+        RankingError, match="train and truth: must have equally many ro"
+    ):
+        training_truth(train, truth.iloc[:1])
+
+
+def test_labels_must_be_one_per_training_image() -> None:
+    with pytest.raises(
+        RankingError,
+        match=r"intra labels: must be one per .* of 4, got .*\(1, 5\): run",
+    ):
+        pseudo_label_quality(
+            INTRA, INTRA, pd.DataFrame({"pid": [7] * 4, "camid": [0] * 4})
+        )

@@ -59,3 +59,17 @@ def test_all_faults_at_once():
 def test_may_be_empty():
     empty = np.empty(0, int)
     assert len(FeatureSet(np.empty((0, 4), np.float32), empty, empty).pids) == 0
+
+
+def test_features_must_be_floats():
+    with pytest.raises(
+        RankingError, match="features: must be numbers, got <U1: extract"
+    ):
+        FeatureSet(np.array([["a"]]), np.ones(1, int), np.zeros(1, int))
+
+
+@pytest.mark.parametrize("wanted", [[2], [-1], [0.0]])
+def test_there_must_be_such_rows(wanted):
+    images = FeatureSet(rows(2), np.array([1, 2]), np.array([0, 1]))
+    with pytest.raises(RankingError, match="shown rows: must be below 2, got "):
+        some_of_both(images, images, np.array([0]), np.array(wanted))

@@ -5,6 +5,7 @@ import logging
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -18,11 +19,13 @@ from crosscam.train.inter import (
     ALL_CAMERAS,
     MixParams,
     TripletParams,
+    clusters_of,
     inter_round,
     train_on,
 )
 from crosscam.train.measure import measure_norms, measure_styles
 from crosscam.train.optimise import TrainingError
+from crosscam.train.progress import Progress
 from crosscam.train.views import DistilParams, Views
 from tests import oracles
 from tests.tiny import (
@@ -48,7 +51,9 @@ def trained(params=INTER, setting=SETTING, position=FIRST_INTER, before=0, **cha
     network = tiny_network(replace(ARCHITECTURE, **changes))
     heads = heads_of(network)
     torch.manual_seed(before)
-    done = inter_round(network, heads, tiny_images(), params, setting, position)
+    done = inter_round(
+        network, heads, tiny_images(), params, setting, position, Progress(network)
+    )
     return network, done
 
 
@@ -83,10 +88,18 @@ def test_a_linear_head_starts_at_random_but_the_same():
 def test_order_of_the_heads_does_not_matter():
     network, turned = tiny_network(), tiny_network()
     heads = heads_of(network)
-    done = inter_round(network, heads, tiny_images(), INTER, SETTING, FIRST_INTER)
+    done = inter_round(
+        network, heads, tiny_images(), INTER, SETTING, FIRST_INTER, Progress(network)
+    )
     reversed_heads = dict(reversed(heads.items()))
     again = inter_round(
-        turned, reversed_heads, tiny_images(), INTER, SETTING, FIRST_INTER
+        turned,
+        reversed_heads,
+        tiny_images(),
+        INTER,
+        SETTING,
+        FIRST_INTER,
+        Progress(turned),
     )
     assert all_bytes(turned, again) == all_bytes(network, done)
 
@@ -95,7 +108,9 @@ def test_heads_of_the_cameras_are_left_alone():
     network = tiny_network()
     heads = heads_of(network)
     before = state_bytes(*heads.values())
-    inter_round(network, heads, tiny_images(), INTER, SETTING, FIRST_INTER)
+    inter_round(
+        network, heads, tiny_images(), INTER, SETTING, FIRST_INTER, Progress(network)
+    )
     assert state_bytes(*heads.values()) == before
 
 
@@ -145,8 +160,11 @@ def test_a_round_is_training_on_what_clustering_found():
     network, done = trained()
     same, images = tiny_network(), tiny_images()
     raw = raw_features(same, images.pixels, SETTING.compute.batch_size)
-    labels = done.pseudo_labels
-    again = train_on(same, raw, labels, images, INTER, SETTING, FIRST_INTER)
+    progress = Progress(same)
+    clusters = progress.clusters(
+        FIRST_INTER, lambda: clusters_of(same, raw, done.pseudo_labels, SETTING)
+    )
+    again = train_on(same, clusters, images, INTER, SETTING, FIRST_INTER, progress)
     assert all_bytes(same, again) == all_bytes(network, done)
 
 
@@ -177,6 +195,22 @@ def test_fewer_than_two_clusters(caplog, cut, found):
     ):
         trained(replace(INTER, clusters=cut))
     assert f"inter round 1/2 {found} clusters" in caplog.text
+
+
+def test_clusters_of_single_images_teach_nothing(monkeypatch):
+    alone = np.arange(45, dtype=np.int32)
+    monkeypatch.setattr(module, "inter_pseudo_labels", lambda *_, **__: alone)
+    told = "inter round 1/2: needs a cluster of two images, got 45 of one each: lower"
+    with pytest.raises(TrainingError, match=told):
+        trained()
+
+
+def test_what_is_odd_about_the_clusters_is_said(monkeypatch, caplog):
+    odd = np.array([0] * 40 + [1] * 5, np.int32)
+    monkeypatch.setattr(module, "inter_pseudo_labels", lambda *_, **__: odd)
+    trained()
+    (message,) = caplog.messages
+    assert message.startswith("inter round 1/2: 89% of the images are one cluster: low")
 
 
 def test_a_loss_that_is_not_finite():
@@ -281,7 +315,9 @@ def test_images_are_clustered_in_all_styles(monkeypatch):
         return original(features, scores, *args, **options)
 
     monkeypatch.setattr(module, "inter_pseudo_labels", labels)
-    inter_round(network, heads, images, INTER, DISTILLED, FIRST_INTER)
+    inter_round(
+        network, heads, images, INTER, DISTILLED, FIRST_INTER, Progress(network)
+    )
     ((found, found_scores),) = seen
     assert (found == module.unit_features(raw)).all()
     assert (found_scores == scores).all()
@@ -292,5 +328,13 @@ def test_styles_stay_while_it_trains():
     measure_norms(network, images, 64)
     measure_styles(network, images, 64)
     before = state_bytes(network.styles)
-    inter_round(network, heads_of(network), images, INTER, DISTILLED, FIRST_INTER)
+    inter_round(
+        network,
+        heads_of(network),
+        images,
+        INTER,
+        DISTILLED,
+        FIRST_INTER,
+        Progress(network),
+    )
     assert state_bytes(network.styles) == before

@@ -4,6 +4,7 @@ import logging
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -17,6 +18,7 @@ from crosscam.train.history import history, summary
 from crosscam.train.intra import intra_round
 from crosscam.train.measure import measure_norms, measure_styles
 from crosscam.train.optimise import TrainingError
+from crosscam.train.progress import Progress
 from crosscam.train.rounds import TrainingSet
 from crosscam.train.views import DistilParams, Views
 from tests import oracles
@@ -40,7 +42,14 @@ def trained(
 ):
     network = tiny_network(replace(ARCHITECTURE, **changes))
     done = intra_round(
-        network, images or tiny_images(), params, setting, position, 2, 0.002
+        network,
+        images or tiny_images(),
+        params,
+        setting,
+        position,
+        2,
+        0.002,
+        Progress(network),
     )
     return network, done
 
@@ -63,7 +72,9 @@ def test_a_head_per_camera():
 def test_the_loss_falls():
     network = tiny_network()
     lr, images = 0.002, tiny_images()
-    done = intra_round(network, images, INTRA, SETTING, FIRST_INTRA, 8, lr)
+    done = intra_round(
+        network, images, INTRA, SETTING, FIRST_INTRA, 8, lr, Progress(network)
+    )
     losses = [epoch.loss for epoch in done.epochs]
     assert losses[-1] < losses[0]
     assert state_bytes(network) != state_bytes(tiny_network())
@@ -82,7 +93,9 @@ def test_same_seed_same_bytes_whatever_came_before():
     first = all_bytes(*trained())
     network = tiny_network()
     torch.manual_seed(99)
-    done = intra_round(network, tiny_images(), INTRA, SETTING, FIRST_INTRA, 2, 0.002)
+    done = intra_round(
+        network, tiny_images(), INTRA, SETTING, FIRST_INTRA, 2, 0.002, Progress(network)
+    )
     assert all_bytes(network, done) == first
 
 
@@ -99,7 +112,9 @@ def test_linear_heads_start_at_random_but_the_same():
     setting = replace(SETTING, head=HeadParams("linear", 1.0))
     network = tiny_network(replace(ARCHITECTURE, neck="head"))
     torch.manual_seed(4)
-    done = intra_round(network, tiny_images(), INTRA, setting, FIRST_INTRA, 2, 0.002)
+    done = intra_round(
+        network, tiny_images(), INTRA, setting, FIRST_INTRA, 2, 0.002, Progress(network)
+    )
     same = trained(setting=setting, neck="head")
     assert all_bytes(network, done) == all_bytes(*same)
 
@@ -131,6 +146,15 @@ def test_names_of_cameras_do_not_matter():
     assert all_bytes(*trained(TrainingSet(pixels, CAMIDS * 10 + 3))) == first
 
 
+def test_a_camera_without_clusters_is_said(monkeypatch, caplog):
+    labels = np.where(CAMIDS == 1, OUTLIER, PIDS - 1).astype(np.int32)
+    monkeypatch.setattr(module, "intra_pseudo_labels", lambda *_: labels)
+    _, done = trained()
+    assert sorted(done.heads) == [0, 2]
+    (message,) = caplog.messages
+    assert message.startswith("intra round 1/1: camera 2: every image is an outlier:")
+
+
 def test_all_images_are_outliers(caplog):
     cut = CutParams("count", NUM_PEOPLE, 0.1, min_size=16)  # a camera has 15 images
     with (
@@ -147,7 +171,16 @@ def test_all_images_are_outliers(caplog):
 def test_a_learning_rate_that_breaks_the_network():
     network = tiny_network()
     with pytest.raises(TrainingError, match=r"intra round 1/1 epoch [123]: the loss"):
-        intra_round(network, tiny_images(), INTRA, SETTING, FIRST_INTRA, 3, 1e30)
+        intra_round(
+            network,
+            tiny_images(),
+            INTRA,
+            SETTING,
+            FIRST_INTRA,
+            3,
+            1e30,
+            Progress(network),
+        )
 
 
 def test_the_loss_is_that_of_each_camera_alone(monkeypatch):
@@ -190,7 +223,9 @@ def test_a_step_sees_one_view_or_two(setting, num_views):
     network = tiny_network()
     modes = []
     network.register_forward_pre_hook(lambda module, _: modes.append(module.training))
-    intra_round(network, tiny_images(), INTRA, setting, FIRST_INTRA, 2, 0.002)
+    intra_round(
+        network, tiny_images(), INTRA, setting, FIRST_INTRA, 2, 0.002, Progress(network)
+    )
     assert sum(modes) == 4 * num_views
 
 
@@ -247,7 +282,16 @@ def test_norms_are_measured_before_the_first_round_alone():
     norms = [m for m in network.modules() if isinstance(m, AIBN)]
 
     def batches_after(position):
-        intra_round(network, tiny_images(), INTRA, DISTILLED, position, 2, 0.002)
+        intra_round(
+            network,
+            tiny_images(),
+            INTRA,
+            DISTILLED,
+            position,
+            2,
+            0.002,
+            Progress(network),
+        )
         return {norm.num_batches_tracked.item() for norm in norms}
 
     # One batch of all images, then two epochs of two steps of two views.
@@ -262,7 +306,16 @@ def styled_network():
 def test_a_round_trains_with_measured_norms_and_styles():
     network, measured = styled_network(), styled_network()
     # Before the training: it moves no style.
-    intra_round(network, tiny_images(), INTRA, DISTILLED, FIRST_INTRA, 1, 0.002)
+    intra_round(
+        network,
+        tiny_images(),
+        INTRA,
+        DISTILLED,
+        FIRST_INTRA,
+        1,
+        0.002,
+        Progress(network),
+    )
     measure_norms(measured, tiny_images(), 64)
     measure_styles(measured, tiny_images(), 64)
     assert state_bytes(network.styles) == state_bytes(measured.styles)
@@ -278,7 +331,14 @@ def test_a_round_without_epochs_makes_clusters_and_heads(kind):
     setting = replace(setting, head=replace(setting.head, kind=kind))
     network, measured = styled_network(), styled_network()
     done = intra_round(
-        network, tiny_images(), params, setting, FIRST_INTRA, params.epochs, 0.002
+        network,
+        tiny_images(),
+        params,
+        setting,
+        FIRST_INTRA,
+        params.epochs,
+        0.002,
+        Progress(network),
     )
     assert done.epochs == []
     assert done.number == 1
@@ -300,6 +360,13 @@ def test_no_styles_are_measured_where_nothing_is_trained(monkeypatch):
     monkeypatch.setattr(module, "measure_styles", lambda *_: asked.append("styles"))
     for epochs in (0, 1):
         intra_round(
-            tiny_network(), tiny_images(), INTRA, SETTING, FIRST_INTRA, epochs, 0.002
+            tiny_network(),
+            tiny_images(),
+            INTRA,
+            SETTING,
+            FIRST_INTRA,
+            epochs,
+            0.002,
+            Progress(tiny_network()),
         )
         assert asked == ["styles"] * epochs

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from crosscam.data.packed import PackedImages
+from crosscam.room import RoomError
+from crosscam.train import rounds as module
 from crosscam.train.optimise import Phase, TrainingError
+from crosscam.train.progress import Clusters, Position, Progress
 from crosscam.train.rounds import (
-    Position,
     new_head,
     train_epochs,
     training_set,
@@ -33,6 +35,22 @@ def test_training_set(tmp_path):
     assert images.camids.tolist() == [4, 2]
     for pixels, seed in zip(images.pixels, range(2), strict=True):
         assert np.array_equal(pixels.permute(1, 2, 0), random_pixels(seed, 64, 32))
+
+
+def test_memory_for_all_distances_is_looked_at_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PAIR_BYTES", 10**18)
+    (tmp_path / "images.bin").write_bytes(b"no image")
+    table = pd.DataFrame({"offset": [0], "size": [8], "camid": [0]})
+    packed = PackedImages(tmp_path / "images.bin")
+    with pytest.raises(RoomError, match="the distances between 1 images are held all"):
+        training_set(packed, table, ARCHITECTURE, SETTING.compute)
+
+
+def test_a_loss_that_explodes_is_said(caplog):
+    grows = iter([1.0, 1.0, 1.0, 100.0])
+    run(lambda: next(grows), num_epochs=4)
+    (message,) = (m for m in caplog.messages if "lower the learning rate" in m)
+    assert message.startswith("intra round 2/3 epoch 4: the loss is ")
 
 
 def test_a_new_head_knows_its_classes():
@@ -82,10 +100,12 @@ def run(loss, seed=0, where=SECOND, num_epochs=2):
     def loss_of(rows, generator):
         seen.append(torch.randint(2**62, (1,), generator=generator).item())
         seen.append(torch.randint(2**62, (1,)).item())
-        return loss * network.weight.sum().square()
+        return (loss() if callable(loss) else loss) * network.weight.sum().square()
 
-    setting = replace(SETTING, seed=seed)
-    return train_epochs(where, phase, setting, batches_of, loss_of), seen
+    setting, progress = replace(SETTING, seed=seed), Progress(network)
+    progress.clusters(where, lambda: Clusters(np.zeros(1, np.int32), {}))
+    done = train_epochs(where, phase, setting, batches_of, loss_of, progress)
+    return done.epochs, seen
 
 
 def test_epochs_are_logged(caplog):

@@ -15,6 +15,10 @@ from crosscam.cluster.pseudo_labels import (
 )
 from crosscam.cluster.scores import mixed_distances, score_similarities
 
+# Of memory per pair of images, at the peak of `inter_pseudo_labels`: 26.5 from 2,000
+# images on.
+PAIR_BYTES = 27
+
 
 def intra_pseudo_labels(
     features: NDArray[np.float32],

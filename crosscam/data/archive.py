@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import itertools
+import os
 import stat
 import struct
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import NamedTuple
 
 from crosscam.data.faults import DataError
+from crosscam.data.paths import path_faults, strange
 
 # Bounds on what one archive may ask of the machine, far above any person dataset.
 MAX_TOTAL_BYTES = 50 * 10**9  # MSMT17, the largest in use, unpacks to about 2.5 GB
 MAX_IMAGE_BYTES = 32 * 2**20  # an image is held in memory whole; Market's have 4 kB
 MAX_RATIO = 100  # deflate shrinks Market's JPEGs 1.2 times at most; a bomb, up to 1032
+MAX_DIRECTORY_BYTES = (
+    100 * 2**20
+)  # of all names; MSMT17's take 16 MB, and 10 × the memory
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1  # bit of a member's flags
+_LOCAL_HEADER = 30  # bytes before each member, at least
+_END = struct.Struct("<12xI6x")  # size of the directory, in the record that ends a zip
+_END_64 = struct.Struct("<40xQ28x")  # the same where 4 bytes are too few, before that,
+_LOCATOR_64 = 20  # with these bytes at its end
 _OPEN_ERRORS = (
     zipfile.BadZipFile,
     NotImplementedError,  # a zip version that Python does not read
@@ -60,34 +68,30 @@ class Archive:
     Attributes
     ----------
     names
-        Paths of the members that are files and stay inside the archive's folder, in
-        the archive's order, each once, with ``/`` between the parts.
+        Paths of the members that are files and have a sound path, in the archive's
+        order, each once, with ``/`` between the parts.
     faults
-        Per faulty member, what is wrong with it: a path that leaves the folder, a name
-        that occurs twice, a link or device, encryption, a compression method other
-        than none or deflate. An archive with faults must not be used.
+        Per faulty member, what is wrong with it: a path as `crosscam.data.paths`
+        refuses it, a link or device, encryption, a compression method other than none
+        or deflate. An archive with faults must not be used.
 
     Raises
     ------
     DataError
-        If there is no such file, if it is not a whole zip, or if it would unpack to
-        more than `MAX_TOTAL_BYTES`.
+        If there is no such file, if it is not a whole zip, if its members overlap, or
+        if it would unpack to more than `MAX_TOTAL_BYTES`.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._zip = _open(path)
         members = self._zip.infolist()
+        if fault := _whole_fault(members):
+            self._zip.close()
+            raise DataError(f"{path}: {fault}")
         self._files = {_path(info): info for info in members if not _is_folder(info)}
         self.faults = _member_faults(members)
-        self.names = tuple(name for name in self._files if not _leaves(name))
-        total = sum(info.file_size for info in members)
-        if total > MAX_TOTAL_BYTES:
-            self._zip.close()
-            raise DataError(
-                f"{path}: would unpack to {total:,} bytes, the limit is"
-                f" {MAX_TOTAL_BYTES:,}: this is not a dataset of person images"
-            )
+        self.names = tuple(name for name in self._files if not strange(name))
 
     def __enter__(self) -> Archive:
         return self
@@ -138,28 +142,86 @@ class Archive:
 
 def _open(path: Path) -> zipfile.ZipFile:
     try:
+        _check_file(path)
         return zipfile.ZipFile(path)
+    except DataError:
+        raise
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: no such file: put the dataset's zip there or name another one"
             " under 'archive' in params.yaml (see docs/datasets.md)"
         ) from error
-    except _OPEN_ERRORS as error:
+    except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: not a zip file, or not all of it, got {error}: get it again"
+            f"{path}: the name of a member is said to be UTF-8 and is not, got"
+            f" {error.object[:80]!r}: zip the folder again"
+        ) from error
+    except _OPEN_ERRORS as error:
+        said = getattr(error, "strerror", None) or error  # without the path once more
+        raise DataError(
+            f"{path}: not a zip file, or not all of it, got {said}: get it again"
         ) from error
 
 
+def _check_file(path: Path) -> None:
+    """Raise if a file cannot be opened without waiting, or not without much memory."""
+    if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe is to wait for ever
+        raise DataError(
+            f"{path}: not a zip file, got a folder, pipe or device: name a zip or a"
+            " folder under 'archive' in params.yaml"
+        )
+    if (size := _directory_size(path)) > MAX_DIRECTORY_BYTES:
+        raise DataError(
+            f"{path}: has a directory of {size:,} bytes, the limit is"
+            f" {MAX_DIRECTORY_BYTES:,}: this is not a dataset of person images"
+        )
+
+
+def _directory_size(path: Path) -> int:
+    """Return the size of a zip's directory, which is read as a whole; 0 if unknown."""
+    with path.open("rb") as file:
+        start = max(0, file.seek(0, os.SEEK_END) - 2**16 - _END.size - _END_64.size)
+        file.seek(start)
+        tail = file.read()
+    end = tail.rfind(b"PK\5\6")
+    if end < 0 or end + _END.size > len(tail):
+        return 0
+    (size,) = _END.unpack_from(tail, end)
+    if end >= _END_64.size and tail[end - _LOCATOR_64 :].startswith(b"PK\6\7"):
+        (size,) = _END_64.unpack_from(tail, end - _END_64.size)
+    return int(size)
+
+
+def _whole_fault(members: list[zipfile.ZipInfo]) -> str | None:
+    """Return what is wrong with the members as a whole, or None."""
+    places = sorted(members, key=lambda info: info.header_offset)
+    if places and places[0].header_offset < 0:
+        return "not all of it is there, its beginning is missing: get it again"
+    for one, other in itertools.pairwise(places):
+        # As in a bomb of some kB that unpacks to petabytes (Fifield, 2019). Python
+        # refuses such members as well, since 3.11.8, but only when they are read.
+        if one.header_offset + _LOCAL_HEADER + one.compress_size > other.header_offset:
+            return (
+                f"members {_path(one)!r} and {_path(other)!r} lie on one another: do"
+                " not trust the archive"
+            )
+    if (total := sum(info.file_size for info in members)) > MAX_TOTAL_BYTES:
+        return (
+            f"would unpack to {total:,} bytes, the limit is {MAX_TOTAL_BYTES:,}: this"
+            " is not a dataset of person images"
+        )
+    return None
+
+
 def _member_faults(members: list[zipfile.ZipInfo]) -> dict[str, str]:
-    times = Counter(_path(info) for info in members if not _is_folder(info))
     faults = {}
     for info in members:
-        name = _path(info)
         kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where no Unix wrote the zip
-        if _leaves(name):
-            faults[name] = "path leads outside the archive: do not trust the archive"
-        elif times[name] > 1:
-            faults[name] = f"occurs {times[name]} times: keep one of them"
+        name = _path(info)
+        if fault := strange(name):
+            faults[name] = fault
+        elif "\0" in info.orig_filename:  # what Python reads ends there
+            faults[name] = "has a zero byte in its name: rename it"
         elif kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
             faults[name] = "is a link or a device: put the file itself in its place"
         elif info.flag_bits & _ENCRYPTED:
@@ -169,6 +231,8 @@ def _member_faults(members: list[zipfile.ZipInfo]) -> dict[str, str]:
                 "is compressed by a method other than deflate, got method"
                 f" {info.compress_type}: zip the folder again"
             )
+    files = [_path(info) for info in members if not _is_folder(info)]
+    faults = path_faults(files) | faults
     return {name: f"{name!r}: {fault}" for name, fault in faults.items()}
 
 
@@ -179,8 +243,3 @@ def _path(member: zipfile.ZipInfo) -> str:
 
 def _is_folder(member: zipfile.ZipInfo) -> bool:
     return member.filename.endswith(("/", "\\"))
-
-
-def _leaves(name: str) -> bool:
-    drive = re.match("[A-Za-z]:", name)
-    return name.startswith("/") or drive is not None or ".." in name.split("/")

@@ -14,6 +14,7 @@ from crosscam.data.archive import (
     digests_of,
 )
 from crosscam.data.faults import DataError
+from crosscam.data.paths import path_faults, strange
 
 
 class Folder:
@@ -32,8 +33,8 @@ class Folder:
         parts. A link to a file of the folder counts as that file.
     faults
         Per faulty file, what is wrong with it: a link to a place outside the folder, to
-        a folder or to nothing, a device, socket or pipe, a name that is no text. A
-        folder with faults must not be used.
+        a folder or to nothing, a device, socket or pipe, a name that is no text, a path
+        as `crosscam.data.paths` refuses it. A folder with faults must not be used.
 
     Raises
     ------
@@ -46,7 +47,9 @@ class Folder:
         try:
             found = {self._name(entry): entry for entry in _walk(self._root)}
             faults = {name: _fault(found[name], self._root) for name in sorted(found)}
-            self.names = tuple(name for name, fault in faults.items() if not fault)
+            sound = [name for name, fault in faults.items() if not fault]
+            faults |= path_faults(sound)
+            self.names = tuple(name for name in sound if not strange(name))
             total = sum(found[name].stat().st_size for name in self.names)
         except OSError as error:
             raise DataError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from crosscam.data.encoded import decoded
+from crosscam.data.faults import DataError
 from crosscam.data.packed import PackedImages
+from crosscam.room import check_disk, check_memory
+
+MAPPED = "lower compute.image_cache_gb, they are mapped from a file then"
 
 
 def decode(blob: bytes | memoryview, image_size: tuple[int, int]) -> Image.Image:
@@ -23,9 +28,14 @@ def decode(blob: bytes | memoryview, image_size: tuple[int, int]) -> Image.Image
         An encoded image.
     image_size
         Height and width, pixels.
+
+    Raises
+    ------
+    DataError
+        As `crosscam.data.encoded.decoded`.
     """
     height, width = image_size
-    image = Image.open(io.BytesIO(blob)).convert("RGB")
+    image = decoded(blob).convert("RGB")
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BICUBIC)
     return image
@@ -55,15 +65,29 @@ def decode_all(
     -------
     Tensor
         (num_images, 3, height, width), uint8.
+
+    Raises
+    ------
+    DataError
+        If the packed images are not those that the table was made from.
+    RoomError
+        If there is not the memory, or the disk, to hold them.
     """
     shape = (len(table), 3, *image_size)
-    if np.prod(shape, dtype=np.int64) <= limit_gb * 1e9:
+    num_bytes = int(np.prod(shape, dtype=np.int64))
+    if num_bytes <= limit_gb * 1e9:
+        check_memory(num_bytes, f"{len(table)} images are held: {MAPPED}")
         pixels = np.empty(shape, np.uint8)
     else:
+        check_disk(Path(tempfile.gettempdir()), num_bytes, f"{len(table)} images")
         with tempfile.TemporaryFile() as file:
             pixels = np.memmap(file, np.uint8, "w+", shape=shape)
     rows = zip(table["offset"], table["size"], strict=True)
     for row, (offset, size) in enumerate(rows):
-        image = decode(packed.blob(offset, size), image_size)
+        blob = packed.blob(offset, size)
+        try:
+            image = decode(blob, image_size)
+        except DataError as error:
+            raise DataError(packed.fault(offset, size, str(error))) from error
         pixels[row] = np.asarray(image).transpose(2, 0, 1)
     return torch.from_numpy(pixels)

@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import struct
-import warnings
-import zlib
 from collections.abc import Iterable
 from typing import IO, NamedTuple
 
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
 
+from crosscam.data.encoded import decoded
 from crosscam.data.faults import DataError
 from crosscam.data.listing import ImageMember
 from crosscam.data.packed import INDEX_COLUMNS
 from crosscam.data.source import Source
 
-FORMATS = ("JPEG", "PNG")  # the fewer decoders, the smaller the surface of attack
-
 _REMEDY = "replace the image or take it out of the archive"
-_DECODE_ERRORS = (
-    OSError,  # cut short
-    SyntaxError,  # what Pillow raises on a broken PNG
-    ValueError,
-    EOFError,
-    IndexError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
 
 
 class Size(NamedTuple):
@@ -112,23 +94,12 @@ def decoded_size(blob: bytes, where: str) -> Size:
     Raises
     ------
     DataError
-        If `blob` is no whole image of these formats, or has more pixels than Pillow's
-        ``MAX_IMAGE_PIXELS`` (89 million, which Pillow itself only warns of).
+        As `crosscam.data.encoded.decoded`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(blob), formats=FORMATS) as image:
-                image.load()
-                return Size(*image.size)
-    except UnidentifiedImageError as error:  # its text holds a memory address
-        raise DataError(
-            f"{where}: not a {' or '.join(FORMATS)} image: {_REMEDY}"
-        ) from error
-    except _DECODE_ERRORS as error:
-        raise DataError(
-            f"{where}: cannot be decoded, got {error}: {_REMEDY}"
-        ) from error
+        return Size(*decoded(blob).size)
+    except DataError as error:
+        raise DataError(f"{where}: {error}: {_REMEDY}") from error
 
 
 def write_images(archive: Source, index: pd.DataFrame, file: IO[bytes]) -> None:

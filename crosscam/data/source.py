@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 
 from crosscam.data.archive import Archive
@@ -18,4 +19,5 @@ def open_source(path: Path) -> Source:
     DataError
         As `Archive` and `Folder`.
     """
-    return Folder(path) if path.is_dir() else Archive(path)
+    # Path.is_dir raises where a path is too long or may not be looked at.
+    return Folder(path) if os.path.isdir(path) else Archive(path)  # noqa: PTH112

@@ -15,6 +15,7 @@ from crosscam.cluster.cameras import inter_pseudo_labels
 from crosscam.experiment.needs import Passes
 from crosscam.model.heads import Head
 from crosscam.model.network import Network
+from crosscam.train.devices import device_of
 from crosscam.train.features import raw_features, styled_features
 from crosscam.train.inter import InterParams
 from crosscam.train.measure import measure_norms, measure_styles
@@ -60,7 +61,7 @@ def timed_costs(
     size = setting.compute.batch_size
     images = _noise(network, num_images)
     measure_norms(network, images, size)
-    device = next(network.parameters()).device
+    device = device_of(network)
     head = Head(network.feature_size, 2 * num_images, setting.head, neck=False)
     phase = Phase(network, [head.to(device)], setting.optim, lr=1e-9, num_epochs=1)
     rows = np.arange(num_images)

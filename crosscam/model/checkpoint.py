@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import timm
 import torch
@@ -17,8 +18,12 @@ from crosscam.files import write_safetensors
 from crosscam.model.aibn import AIBN
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Architecture, Network, timm_options
+from crosscam.params import Count, ParamsError, Positive, Within, parse_tree
 
 FORMAT = "crosscam-1"
+FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
+SLACK = 10**6  # numbers that may be missing in a file and are then named
+MAX_SHOWN_FAULTS = 20  # a screenful; a network of another kind has hundreds
 
 
 class CheckpointError(ValueError):
@@ -57,8 +62,37 @@ def save_checkpoint(path: Path, network: Network, heads: Mapping[int, Head]) -> 
     write_safetensors(path, tensors, metadata)
 
 
+@dataclass(frozen=True)
+class _HeadMetadata:
+    """What rebuilds a head."""
+
+    kind: Literal["linear", "cosine"]
+    scale: Positive
+    num_classes: Count
+    neck: bool
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    """What rebuilds a network and its heads."""
+
+    format: Literal["crosscam-1"]
+    architecture: Architecture
+    camids: tuple[Annotated[int, Within(0)], ...]
+    heads: dict[str, _HeadMetadata]
+
+    def __post_init__(self) -> None:
+        """Check that each head is that of a camera."""
+        for camid in self.heads:
+            if not re.fullmatch(r"-1|\d{1,9}", camid, re.ASCII):
+                raise ValueError(f"heads.{camid}: must be the number of a camera")
+
+
 def load_checkpoint(path: Path) -> Checkpoint:
     """Rebuild what `save_checkpoint` wrote.
+
+    Nothing takes much more memory than the file: its tensors are compared with what
+    its metadata describe before that is built.
 
     Raises
     ------
@@ -67,39 +101,71 @@ def load_checkpoint(path: Path) -> Checkpoint:
         own metadata describe.
     """
     tensors, metadata = _read(path)
+    about = _metadata(path, metadata)
     try:
-        about = json.loads(metadata["crosscam"])
-        _check_format(about["format"])
-        tree = about["architecture"]
-        tree["image_size"] = tuple(tree["image_size"])
-        lists = {k: v for k, v in tree["options"].items() if isinstance(v, list)}
-        tree["options"] |= {name: tuple(items) for name, items in lists.items()}
-        network = Network(Architecture(**tree), about.get("camids", ()))
-        heads = {
-            int(camid): Head(
-                network.feature_size,
-                entry["num_classes"],
-                HeadParams(kind=entry["kind"], scale=entry["scale"]),
-                neck=entry["neck"],
-            )
-            for camid, entry in about["heads"].items()
-        }
-    except (
-        AttributeError,
-        KeyError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+        _check_size(about, tensors)
+        built = _built(about)
+    except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{path}: is not a {FORMAT} checkpoint, {type(error).__name__}: {error}: "
-            "use a file that the intra or inter stage wrote"
+            f"{path}: its metadata describe no network of its own, got {error}: use a"
+            " file that the intra or inter stage wrote"
         ) from error
-    whole = nn.ModuleDict({
-        "network": network,
-        "heads": nn.ModuleDict({str(c): h for c, h in heads.items()}),
-    })
+    heads = nn.ModuleDict({str(camid): head for camid, head in built.heads.items()})
+    whole = nn.ModuleDict({"network": built.network, "heads": heads})
     _load(whole, tensors, str(path))
+    return built
+
+
+def _metadata(path: Path, metadata: Mapping[str, str]) -> _Metadata:
+    known = {
+        f.name: f.default for f in fields(Architecture) if f.default is not MISSING
+    }
+    try:
+        tree: Any = json.loads(metadata.get("crosscam", "{}"))
+        if isinstance(tree, dict) and isinstance(tree.get("architecture"), dict):
+            # Files of before there were these parts do not name them.
+            tree.setdefault("camids", [])
+            tree["architecture"] = known | tree["architecture"]
+        return parse_tree(tree, _Metadata, "  metadata")
+    except (ValueError, RecursionError) as error:  # ParamsError is a ValueError
+        said = str(error) if isinstance(error, ParamsError) else f"  metadata: {error}"
+        raise CheckpointError(
+            f"{path}: is not a {FORMAT} checkpoint: use a file that the intra or inter"
+            f" stage wrote\n{said}"
+        ) from error
+
+
+def _check_size(about: _Metadata, tensors: Mapping[str, Tensor]) -> None:
+    """Raise if the metadata describe a network far larger than the tensors are."""
+    model, options = about.architecture.backbone, timm_options(about.architecture)
+    with torch.device("meta"):  # shapes without values
+        state = timm.create_model(model, num_classes=0, **options).state_dict()
+    described = sum(value.numel() for value in state.values())
+    found = sum(value.numel() for value in tensors.values())
+    if described > found + SLACK:
+        raise ValueError(
+            f"a backbone of {described:,} values, where the file has {found:,}"
+        )
+    for camid, head in about.heads.items():
+        weight = tensors.get(f"heads.{camid}.weight", torch.empty(0, 0))
+        if head.num_classes > len(weight) + SLACK // 100:
+            raise ValueError(
+                f"head {camid} is of {head.num_classes:,} classes, where its weights"
+                f" are of {len(weight):,}"
+            )
+
+
+def _built(about: _Metadata) -> Checkpoint:
+    network = Network(about.architecture, about.camids)
+    heads = {
+        int(camid): Head(
+            network.feature_size,
+            entry.num_classes,
+            HeadParams(kind=entry.kind, scale=entry.scale),
+            neck=entry.neck,
+        )
+        for camid, entry in about.heads.items()
+    }
     return Checkpoint(network, heads)
 
 
@@ -208,11 +274,6 @@ def _added_keys(backbone: nn.Module) -> set[str]:
     return power | norms
 
 
-def _check_format(found: str) -> None:
-    if found != FORMAT:
-        raise ValueError(f"its format is {found!r}")
-
-
 def _timm_weights(architecture: Architecture) -> dict[str, Tensor]:
     """Return the pretrained state dict that timm provides."""
     options = timm_options(architecture)
@@ -251,9 +312,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
             return tensors, file.metadata() or {}
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"{path}: is not a safetensors file, {error}: convert it first"
+            f"{path}: is not a safetensors file, or not all of it, {error}: get it"
+            " again, or convert it first"
         ) from error
 
 
@@ -264,6 +326,16 @@ def _load(
     optional: Iterable[str] = (),
 ) -> None:
     """Load a state dict, or name every key and shape that does not fit."""
+    _check(module, tensors, source, optional)
+    module.load_state_dict(dict(tensors), strict=False)
+
+
+def _check(
+    module: nn.Module,
+    tensors: Mapping[str, Tensor],
+    source: str,
+    optional: Iterable[str] = (),
+) -> None:
     expected = module.state_dict()
     faults = [
         f"{key}: missing"
@@ -272,23 +344,36 @@ def _load(
     ]
     faults += [f"{key}: unexpected" for key in tensors if key not in expected]
     faults += [
-        f"{key}: shape {tuple(tensors[key].shape)}, expected {tuple(value.shape)}"
+        f"{key}: {fault}"
         for key, value in expected.items()
-        if key in tensors and tensors[key].shape != value.shape
+        if key in tensors and (fault := _misfit(tensors[key], value))
     ]
     faults += _unlike_shared(module, tensors)
-    faults += [
-        f"{key}: holds values that are not finite"
-        for key, value in tensors.items()
-        if value.is_floating_point() and not torch.isfinite(value).all()
-    ]
     if faults:
-        listing = "\n".join(f"  {fault}" for fault in faults)
         raise CheckpointError(
             f"{source}: {len(faults)} keys do not fit the model: is it the right "
-            f"backbone, with the right options?\n{listing}"
+            f"backbone, with the right options?\n{listing(faults)}"
         )
-    module.load_state_dict(dict(tensors), strict=False)
+
+
+def _misfit(value: Tensor, expected: Tensor) -> str | None:
+    """Return why a tensor cannot take the place of another, or None."""
+    if value.shape != expected.shape:
+        return f"shape {tuple(value.shape)}, expected {tuple(expected.shape)}"
+    if value.dtype != expected.dtype and not {value.dtype, expected.dtype} <= FLOATS:
+        return f"type {value.dtype}, expected {expected.dtype}"
+    # What is finite in double precision may not be so in single.
+    if not torch.isfinite(value.to(expected.dtype)).all():
+        return "holds values that are not finite"
+    return None
+
+
+def listing(faults: Sequence[str]) -> str:
+    """Return faults, a line each: the first `MAX_SHOWN_FAULTS`, and how many more."""
+    lines = [f"  {fault}" for fault in faults[:MAX_SHOWN_FAULTS]]
+    if len(faults) > MAX_SHOWN_FAULTS:
+        lines.append(f"  and {len(faults) - MAX_SHOWN_FAULTS} more")
+    return "\n".join(lines)
 
 
 def _unlike_shared(module: nn.Module, tensors: Mapping[str, Tensor]) -> list[str]:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import timm
 import torch
@@ -17,8 +17,9 @@ from crosscam.model.aibn import replace_norms
 from crosscam.model.stages import norms_between, stage_ends, stage_info
 from crosscam.model.surgery import pool, unstride
 from crosscam.model.tnorm import CameraStyles
-from crosscam.params import Count, Fraction, ParamsError
+from crosscam.params import Fraction, ParamsError, Within
 
+Side = Annotated[int, Within(1, 2048)]  # pixels; one image of 2,048² takes a GB already
 Option = str | int | float | bool | tuple[int, ...]
 
 # Arguments of timm.create_model that would load weights past all checks of ours.
@@ -66,7 +67,7 @@ class Architecture:
 
     backbone: str
     options: dict[str, Option]
-    image_size: tuple[Count, Count]
+    image_size: tuple[Side, Side]
     last_stride: Literal[1, 2]
     pooling: Literal["gap", "gem"]
     neck: Literal["none", "head", "feature"]

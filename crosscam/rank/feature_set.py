@@ -35,8 +35,8 @@ class FeatureSet:
     Raises
     ------
     RankingError
-        A line per fault: shapes that do not agree, values that are not finite, rows
-        that are not of length 1, identities below -1, cameras below 0.
+        A line per fault: no floats, shapes that do not agree, values that are not
+        finite, rows that are not of length 1, identities below -1, cameras below 0.
     """
 
     features: NDArray[np.float32]
@@ -49,6 +49,11 @@ class FeatureSet:
             raise RankingError("\n".join(faults))
 
     def _shape_faults(self) -> list[str]:
+        if self.features.dtype.kind != "f":
+            raise RankingError(
+                f"features: must be numbers, got {self.features.dtype}: extract them"
+                " again"
+            )
         shapes = self.features.shape, self.pids.shape, self.camids.shape
         num_images = len(self.pids)
         if self.features.ndim == 2 and shapes == (
@@ -93,8 +98,21 @@ def some_of_both(
     query_rows: NDArray[np.int64],
     gallery_rows: NDArray[np.int64],
 ) -> FeatureSet:
-    """Return the given rows of the query and, after them, of the gallery."""
+    """Return the given rows of the query and, after them, of the gallery.
+
+    Raises
+    ------
+    RankingError
+        If there is no such row.
+    """
     parts = (query, query_rows), (gallery, gallery_rows)
+    for images, rows in parts:
+        places = range(len(images.pids))
+        if rows.dtype.kind != "i" or not {*rows.ravel().tolist()} <= {*places}:
+            raise RankingError(
+                f"shown rows: must be below {len(places)}, got {rows}: extract the"
+                " features again"
+            )
     return FeatureSet(
         np.concatenate([images.features[rows] for images, rows in parts]),
         np.concatenate([images.pids[rows] for images, rows in parts]),

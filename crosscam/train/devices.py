@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from torch import nn
 
 from crosscam.params import Count, ParamsError, Positive
 
@@ -104,3 +105,8 @@ def randomness(seed: int, *position: int) -> Randomness:
     torch.manual_seed(states[0])
     own = torch.Generator().manual_seed(states[1])
     return Randomness(np.random.default_rng(children[2]), own)
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Return where a module's parameters are."""
+    return next(module.parameters()).device

@@ -18,6 +18,7 @@ from torch import Tensor
 from crosscam.data.augment import normalise
 from crosscam.model.heads import Head
 from crosscam.model.network import Network
+from crosscam.train.devices import device_of
 
 
 @torch.inference_mode()
@@ -39,7 +40,7 @@ def raw_features(network: Network, images: Tensor, batch_size: int) -> Tensor:
         (num_images, feature_size), float32, not normalised, on the network's device.
     """
     network.eval()
-    result = torch.empty(len(images), network.feature_size, device=_device(network))
+    result = torch.empty(len(images), network.feature_size, device=device_of(network))
     for start in range(0, len(images), batch_size):
         pixels = images[start : start + batch_size]
         result[start : start + batch_size] = _mirrored(network, pixels)[0]
@@ -97,7 +98,7 @@ def styled_features(
         return StyledFeatures(raw, score_vectors(heads, raw))
     network.eval()
     sources = styles.positions(camids)
-    raws = [torch.empty(0, network.feature_size, device=_device(network))]
+    raws = [torch.empty(0, network.feature_size, device=device_of(network))]
     scores = [score_vectors(heads, raws[0])]
     size = max(1, batch_size // len(styles.camids))
     for start in range(0, len(images), size):
@@ -136,13 +137,9 @@ def features(
     return unit_features(styled_features(network, images, camids, batch_size, {}).raw)
 
 
-def _device(network: Network) -> torch.device:
-    return next(network.parameters()).device
-
-
 def _mirrored(network: Network, pixels: Tensor) -> Tensor:
     """Return features averaged over mirror images, (num_styles, num_images, dim)."""
-    batch = normalise(pixels.to(_device(network)), network.mean, network.std)
+    batch = normalise(pixels.to(device_of(network)), network.mean, network.std)
     both = network(torch.cat([batch, batch.flip(3)]))
     sides = both.view(-1, 2, len(pixels), network.feature_size)
     mean: Tensor = (sides[:, 0] + sides[:, 1]) / 2

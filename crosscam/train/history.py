@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscam.train.rounds import Round
+from crosscam.train.progress import Round
 
 Record = dict[str, Any]
 
@@ -60,6 +60,6 @@ def summary(rounds: list[Round]) -> Record:
 
 def _clusters(done: Round) -> Record:
     return {
-        "num_clusters": sum(int(head.weight.shape[0]) for head in done.heads.values()),
+        "num_clusters": done.num_clusters,
         "outliers": float(np.mean(done.pseudo_labels < 0)),
     }

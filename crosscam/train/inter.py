@@ -25,7 +25,7 @@ from crosscam.data.samplers import Rows, identity_batches
 from crosscam.model.heads import Head
 from crosscam.model.network import Network
 from crosscam.params import Count, Fraction, NonNegative, Positive, Within
-from crosscam.train.devices import randomness
+from crosscam.train.devices import device_of, randomness
 from crosscam.train.features import styled_features, unit_features
 from crosscam.train.losses import (
     batch_hard_triplet,
@@ -34,15 +34,15 @@ from crosscam.train.losses import (
 )
 from crosscam.train.measure import measure_styles
 from crosscam.train.optimise import Phase, TrainingError
+from crosscam.train.progress import Clusters, Position, Progress, Round
 from crosscam.train.rounds import (
-    Position,
-    Round,
     Setting,
     TrainingSet,
     new_head,
     train_epochs,
     views_of,
 )
+from crosscam.train.signs import cluster_signs
 from crosscam.train.views import DistilParams, Views
 
 log = logging.getLogger(__name__)
@@ -109,6 +109,7 @@ def inter_round(
     params: InterParams,
     setting: Setting,
     position: Position,
+    progress: Progress,
 ) -> Round:
     """Cluster all images across cameras, and train the network on the clusters.
 
@@ -124,12 +125,32 @@ def inter_round(
         Of the phase and of the run.
     position
         Of this round.
+    progress
+        Of the run, in which this round may be under way or done.
 
     Raises
     ------
     TrainingError
         If there are fewer than two clusters, or the loss is not finite.
     """
+    if before := progress.done(position):
+        return before
+    clusters = progress.clusters(
+        position,
+        lambda: _clusters(network, heads, images, params, setting, position),
+    )
+    return train_on(network, clusters, images, params, setting, position, progress)
+
+
+def _clusters(
+    network: Network,
+    heads: Mapping[int, Head],
+    images: TrainingSet,
+    params: InterParams,
+    setting: Setting,
+    position: Position,
+) -> Clusters:
+    """Cluster all images and make the one head."""
     # Linear heads start at random: position 0, as the epochs take 1, 2, …
     randomness(setting.seed, position.stream, position.round, 0)
     batch_size = setting.compute.batch_size
@@ -149,17 +170,38 @@ def inter_round(
         ),
     )
     _report(labels, position)
-    return train_on(network, raw, labels, images, params, setting, position)
+    return clusters_of(network, raw, labels, setting)
+
+
+def clusters_of(
+    network: Network, raw: Tensor, labels: PseudoLabels, setting: Setting
+) -> Clusters:
+    """Return labels, wherever they come from, with a head over them.
+
+    Parameters
+    ----------
+    network
+        Of the features.
+    raw
+        (num_images, feature_size), the features of all images by this network.
+    labels
+        (num_images,), numbered from 0, or OUTLIER; at least two of them.
+    setting
+        Of the run.
+    """
+    targets = torch.from_numpy(labels).long().to(raw.device)
+    head = new_head(network, raw[targets >= 0], targets[targets >= 0], setting)
+    return Clusters(labels, {ALL_CAMERAS: head})
 
 
 def train_on(
     network: Network,
-    raw: Tensor,
-    labels: PseudoLabels,
+    clusters: Clusters,
     images: TrainingSet,
     params: InterParams,
     setting: Setting,
     position: Position,
+    progress: Progress,
 ) -> Round:
     """Train the network with one head over labels, wherever they come from.
 
@@ -167,24 +209,24 @@ def train_on(
     ----------
     network
         Is trained in place.
-    raw
-        (num_images, feature_size), the features of all images by this network.
-    labels
-        (num_images,), numbered from 0, or OUTLIER; at least two of them.
+    clusters
+        Of `clusters_of`, those of the round under way.
     images
         All training images.
     params, setting
         Of the phase and of the run.
     position
         Of this round.
+    progress
+        Of the run.
 
     Raises
     ------
     TrainingError
         If the loss is not finite.
     """
-    targets = torch.from_numpy(labels).long().to(raw.device)
-    head = new_head(network, raw[targets >= 0], targets[targets >= 0], setting)
+    labels, head = clusters.pseudo_labels, clusters.heads[ALL_CAMERAS]
+    targets = torch.from_numpy(labels).long().to(device_of(network))
     lr = params.lr * params.lr_decay**position.round
     phase = Phase(network, [head], setting.optim, lr=lr, num_epochs=params.epochs)
 
@@ -195,7 +237,7 @@ def train_on(
         return _loss(views, head, labels, params.triplet, setting.distil)
 
     network.train()
-    done = train_epochs(
+    return train_epochs(
         position,
         phase,
         setting,
@@ -203,8 +245,8 @@ def train_on(
             labels, params.num_pids_per_batch, params.num_instances, rng
         ),
         loss_of,
+        progress,
     )
-    return Round(position.round + 1, labels, {ALL_CAMERAS: head}, done)
 
 
 def _loss(
@@ -229,7 +271,7 @@ def _loss(
 
 
 def _report(labels: PseudoLabels, position: Position) -> None:
-    """Log the number of clusters; stop if there are fewer than two."""
+    """Log the number of clusters, and what is odd; stop if none can be learned from."""
     num_clusters = int(labels.max(initial=-1)) + 1
     where = f"{position.name} round {position.round + 1}/{position.num_rounds}"
     log.info(
@@ -245,3 +287,10 @@ def _report(labels: PseudoLabels, position: Position) -> None:
             "inter.clusters.num_clusters or inter.clusters.quantile, or lower "
             "inter.clusters.min_size"
         )
+    if num_clusters == (labels >= 0).sum():
+        raise TrainingError(
+            f"{where}: needs a cluster of two images, got {num_clusters} of one each: "
+            "lower inter.clusters.num_clusters or raise inter.clusters.quantile"
+        )
+    for sign in cluster_signs(labels, "inter"):
+        log.warning("%s: %s", where, sign)

@@ -24,20 +24,20 @@ from crosscam.data.samplers import Rows, camera_batches
 from crosscam.model.heads import Head
 from crosscam.model.network import Network
 from crosscam.params import Count, Positive, Within
-from crosscam.train.devices import randomness
+from crosscam.train.devices import device_of, randomness
 from crosscam.train.features import raw_features, unit_features
 from crosscam.train.losses import camera_cross_entropy, camera_soft_cross_entropy
 from crosscam.train.measure import measure_norms, measure_styles
 from crosscam.train.optimise import Phase, TrainingError
+from crosscam.train.progress import Clusters, Position, Progress, Round
 from crosscam.train.rounds import (
-    Position,
-    Round,
     Setting,
     TrainingSet,
     new_head,
     train_epochs,
     views_of,
 )
+from crosscam.train.signs import camera_signs
 from crosscam.train.views import DistilParams, Views
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,7 @@ def intra_round(
     position: Position,
     epochs: int,
     lr: float,
+    progress: Progress,
 ) -> Round:
     """Cluster each camera's images, and train the network with a head per camera.
 
@@ -93,6 +94,8 @@ def intra_round(
     epochs, lr
         In place of those of `params`: the rounds between inter-camera rounds have
         their own.
+    progress
+        Of the run, in which this round may be under way or done.
 
     Returns
     -------
@@ -104,11 +107,51 @@ def intra_round(
     TrainingError
         If no camera has a cluster, or the loss is not finite.
     """
+    if before := progress.done(position):
+        return before
+
+    def prepare() -> Clusters:
+        styled = epochs > 0  # clusters within a camera need no styles
+        return _clusters(network, images, params, setting, position, styled=styled)
+
+    labels, heads = progress.clusters(position, prepare)
+    targets = torch.from_numpy(labels).long().to(device_of(network))
+    phase = Phase(network, heads.values(), setting.optim, lr=lr, num_epochs=epochs)
+    size = params.batch_per_camera * len(heads)
+
+    def loss_of(rows: Rows, generator: torch.Generator) -> Tensor:
+        two = setting.distil.cross_entropy > 0
+        views = views_of(network, images, rows, setting, generator, two=two)
+        own = torch.from_numpy(images.camids[rows]).to(targets.device)
+        labels = targets[torch.from_numpy(rows)]
+        return _loss(views, heads, labels, own, setting.distil)
+
+    network.train()
+    return train_epochs(
+        position,
+        phase,
+        setting,
+        lambda rng: camera_batches(images.camids, labels, size, rng),
+        loss_of,
+        progress,
+    )
+
+
+def _clusters(
+    network: Network,
+    images: TrainingSet,
+    params: IntraParams,
+    setting: Setting,
+    position: Position,
+    *,
+    styled: bool,
+) -> Clusters:
+    """Cluster each camera's images and make its head."""
     # Linear heads start at random: position 0, as the epochs take 1, 2, …
     randomness(setting.seed, position.stream, position.round, 0)
     batch_size = setting.compute.batch_size
     measure_norms(network, images, batch_size)
-    if epochs > 0:  # clusters within a camera need no styles
+    if styled:
         measure_styles(network, images, batch_size)
     raw = raw_features(network, images.pixels, batch_size)
     labels = intra_pseudo_labels(
@@ -120,25 +163,7 @@ def intra_round(
     for camid in camids:
         own = torch.from_numpy((images.camids == camid) & (labels >= 0)).to(raw.device)
         heads[camid] = new_head(network, raw[own], targets[own], setting)
-    phase = Phase(network, heads.values(), setting.optim, lr=lr, num_epochs=epochs)
-    size = params.batch_per_camera * len(heads)
-
-    def loss_of(rows: Rows, generator: torch.Generator) -> Tensor:
-        two = setting.distil.cross_entropy > 0
-        views = views_of(network, images, rows, setting, generator, two=two)
-        own = torch.from_numpy(images.camids[rows]).to(raw.device)
-        labels = targets[torch.from_numpy(rows)]
-        return _loss(views, heads, labels, own, setting.distil)
-
-    network.train()
-    done = train_epochs(
-        position,
-        phase,
-        setting,
-        lambda rng: camera_batches(images.camids, labels, size, rng),
-        loss_of,
-    )
-    return Round(position.round + 1, labels, heads, done)
+    return Clusters(labels, heads)
 
 
 def _loss(
@@ -167,7 +192,7 @@ def _logits(
 def _report(
     labels: PseudoLabels, camids: NDArray[np.int64], position: Position
 ) -> None:
-    """Log clusters per camera; stop if there are none."""
+    """Log clusters per camera, and what is odd about them; stop if there are none."""
     counts = {
         int(camid): int(labels[camids == camid].max(initial=-1)) + 1
         for camid in sorted(set(camids.tolist()))
@@ -185,3 +210,5 @@ def _report(
             f"{where}: no camera has a cluster, every image is an outlier: raise "
             "intra.clusters.quantile or lower intra.clusters.min_size"
         )
+    for sign in camera_signs(labels, camids, "intra"):
+        log.warning("%s: %s", where, sign)

@@ -11,6 +11,7 @@ from crosscam.data.augment import normalise
 from crosscam.model.aibn import AIBN, MOMENTUM
 from crosscam.model.network import Network
 from crosscam.model.tnorm import CameraStyles
+from crosscam.train.devices import device_of
 from crosscam.train.rounds import TrainingSet
 
 
@@ -108,7 +109,7 @@ def _measure_arriving(
 def _batches(
     network: Network, pixels: Tensor, batch_size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    device = next(network.parameters()).device
+    device = device_of(network)
     for start in range(0, len(pixels), batch_size):
         rows = torch.arange(start, min(start + batch_size, len(pixels)))
         yield rows, normalise(pixels[rows].to(device), network.mean, network.std)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -126,6 +126,36 @@ class Phase:
         seconds = time.perf_counter() - started
         speed = num_images / seconds
         return Epoch(total / num_images, lr, num_images, len(batches), speed)
+
+    def steps(self) -> dict[str, Tensor]:
+        """Return the optimiser's state, as ``<number of the parameter>.<name>``."""
+        state = self.optimizer.state_dict()["state"]
+        return {
+            f"{number}.{name}": value
+            for number, values in state.items()
+            for name, value in values.items()
+            if isinstance(value, Tensor)
+        }
+
+    def restore(self, steps: Mapping[str, Tensor]) -> None:
+        """Set what `steps` returned, by a phase of the same parameters.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or a shape differs.
+        """
+        parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
+        for key, value in steps.items():
+            number, _, name = key.partition(".")
+            parameter = parameters[int(number)]
+            if value.shape not in {parameter.shape, torch.Size()}:
+                raise ValueError(f"optimizer: {key}: of shape {tuple(value.shape)}")
+            # In the parameter's own order of memory: along another one, fused products
+            # and sums of an optimiser's step round differently.
+            alike = torch.empty_like(parameter) if value.ndim else value.clone()
+            alike.copy_(value)
+            self.optimizer.state[parameter][name] = alike
 
     def _check_finite(self, number: int, total: float) -> None:
         parameters = [p for g in self.optimizer.param_groups for p in g["params"]]

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from crosscam.cluster.pseudo_labels import PseudoLabels
+from crosscam.cluster.cameras import PAIR_BYTES
 from crosscam.data.augment import AugmentParams
 from crosscam.data.images import decode_all
 from crosscam.data.packed import PackedImages
@@ -21,8 +21,11 @@ from crosscam.data.samplers import Rows
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Architecture, Network
 from crosscam.params import Seed
-from crosscam.train.devices import ComputeParams, Randomness, randomness
-from crosscam.train.optimise import Epoch, OptimParams, Phase, TrainingError
+from crosscam.room import check_memory
+from crosscam.train.devices import ComputeParams, Randomness, device_of, randomness
+from crosscam.train.optimise import OptimParams, Phase, TrainingError
+from crosscam.train.progress import Position, Progress, Round
+from crosscam.train.signs import loss_signs
 from crosscam.train.views import DistilParams, Views, batch_views
 
 log = logging.getLogger(__name__)
@@ -75,7 +78,18 @@ def training_set(
         Of the network, for the image size.
     compute
         For the size from which on the images are not held in memory.
+
+    Raises
+    ------
+    RoomError
+        If there is not the memory to cluster all images together: the inter-camera
+        phase will do so, and the intra-camera one before it can take a day.
     """
+    check_memory(
+        PAIR_BYTES * len(table) ** 2,
+        f"the distances between {len(table)} images are held all at once: train on "
+        "fewer (split.window), or on a larger machine",
+    )
     size, limit = architecture.image_size, compute.image_cache_gb
     pixels = decode_all(packed, table, size, limit)
     return TrainingSet(pixels, table["camid"].to_numpy())
@@ -91,7 +105,7 @@ def views_of(
     two: bool,
 ) -> Views:
     """Return the features of rows of the training set, see `batch_views`."""
-    device = next(network.parameters()).device
+    device = device_of(network)
     return batch_views(
         network,
         images.pixels[torch.from_numpy(rows)].to(device),
@@ -101,27 +115,6 @@ def views_of(
         generator,
         two=two,
     )
-
-
-class Round(NamedTuple):
-    """Outcome of a round: its number from 1, its labels, heads and epochs."""
-
-    number: int
-    pseudo_labels: PseudoLabels
-    heads: dict[int, Head]
-    epochs: list[Epoch]
-
-
-class Position(NamedTuple):
-    """Where a round stands: in the name of its phase, its number, how many there are.
-
-    `stream` sets the random draws of this kind of phase apart from all others.
-    """
-
-    name: str
-    round: int
-    num_rounds: int
-    stream: int
 
 
 def new_head(network: Network, raw: Tensor, labels: Tensor, setting: Setting) -> Head:
@@ -151,8 +144,9 @@ def train_epochs(
     setting: Setting,
     batches_of: Callable[[np.random.Generator], list[Rows]],
     loss_of: Callable[[Rows, torch.Generator], Tensor],
-) -> list[Epoch]:
-    """Run all epochs of a phase, logging a line for each.
+    progress: Progress,
+) -> Round:
+    """Run the epochs of a phase that are not done, logging a line for each.
 
     Parameters
     ----------
@@ -166,14 +160,20 @@ def train_epochs(
         From a generator to the batches of an epoch.
     loss_of
         From row numbers and a generator to a scalar loss.
+    progress
+        Where the round under way is this one.
+
+    Returns
+    -------
+    Round
+        With all its epochs.
 
     Raises
     ------
     TrainingError
         With the position, if a loss is not finite.
     """
-    epochs = []
-    for number in range(phase.num_epochs):
+    for number in range(len(progress.begin(phase)), phase.num_epochs):
         draws: Randomness = randomness(
             setting.seed, position.stream, position.round, number + 1
         )
@@ -196,5 +196,7 @@ def train_epochs(
             epoch.num_images,
             epoch.images_per_second,
         )
-        epochs.append(epoch)
-    return epochs
+        progress.add(epoch)
+        for sign in loss_signs([done.loss for done in progress.rounds[-1][1].epochs]):
+            log.warning("%s epoch %d: %s", where, number + 1, sign)
+    return progress.rounds[-1][1]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from crosscam.model.checkpoint import CheckpointError
+from crosscam.model.checkpoint import CheckpointError, listing
 
 BATCH_COUNT = "num_batches_tracked"
 
@@ -61,9 +61,9 @@ def fill(
         if not torch.isfinite(value).all():
             found.append(f"{names[name]}: holds values that are not finite")
     if found:
-        listing = "\n".join(f"  {fault}" for fault in found)
         raise CheckpointError(
-            f"{len(found)} keys do not fit: is it really this network?\n{listing}"
+            f"{len(found)} keys do not fit: is it really this network?\n"
+            f"{listing(found)}"
         )
     for name, value in given.items():
         slots[name].copy_(value.reshape(slots[name].shape))

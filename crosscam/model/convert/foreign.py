@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 import re
 import struct
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from crosscam.model.checkpoint import CheckpointError
+from crosscam.model.checkpoint import CheckpointError, listing
 
 # What numpy needs for the scores that IICS, IIDS and torchreid store beside the
 # weights: it pickles a number as scalar(dtype, bytes), from a module that had another
@@ -37,8 +39,14 @@ UNREADABLE = (
     RuntimeError,
     TypeError,
     ValueError,
+    OSError,
     struct.error,
+    zipfile.BadZipFile,
 )
+
+
+# A view of a few bytes can stand for terabytes, which the first look at it would need.
+MAX_REPEATED_BYTES = 2**28
 
 
 class Foreign(NamedTuple):
@@ -90,8 +98,12 @@ def read_foreign(path: Path) -> Foreign:
 
 def _torch(path: Path) -> Any:
     try:
-        with torch.serialization.safe_globals(HARMLESS):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        compressed = _is_compressed(path)
+        with torch.serialization.safe_globals(HARMLESS), warnings.catch_warnings():
+            # Of files that are refused below, or say nothing of what is in them.
+            warnings.simplefilter("ignore")
+            if not compressed:
+                return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL (\S+)", str(error))
         if wanted is None:
@@ -103,12 +115,23 @@ def _torch(path: Path) -> Any:
         ) from error
     except UNREADABLE as error:
         raise _no_torch_file(path, error) from error
+    raise CheckpointError(
+        f"{path}: refused, because it is compressed, as torch.save never does, and "
+        "could fill the memory: save it anew"
+    )
+
+
+def _is_compressed(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(m.compress_type != zipfile.ZIP_STORED for m in archive.infolist())
 
 
 def _no_torch_file(path: Path, error: Exception) -> CheckpointError:
     # torch puts general advice around the line that says what is wrong.
     found = re.search(r"WeightsUnpickler error:\s*(\S.*)", str(error))
-    said = found[1] if found else str(error).partition("\n")[0]
+    said = found[1] if found else re.split(r"\.\s|\n", str(error))[0]
     return CheckpointError(
         f"{path}: is not a complete file of torch.save, got {type(error).__name__}: "
         f"{said}: fetch or save it again; a safetensors file must end in .safetensors"
@@ -131,12 +154,11 @@ def _safetensors(path: Path) -> Any:
 
 def _tensors(path: Path, state: Mapping[Any, Any]) -> dict[str, Tensor]:
     """Return a state dict in float32, or name all that is not a dense real tensor."""
-    faults = [f"  {key}: {fault}" for key, v in state.items() if (fault := _fault(v))]
+    faults = [f"{key}: {fault}" for key, v in state.items() if (fault := _fault(v))]
     if faults:
-        listing = "\n".join(faults)
         raise CheckpointError(
             f"{path}: {len(faults)} entries of the state dict are not plain tensors: "
-            f"save them as such\n{listing}"
+            f"save them as such\n{listing(faults)}"
         )
     return {
         str(key): value.detach().float() if value.is_floating_point() else value
@@ -150,4 +172,7 @@ def _fault(value: Any) -> str:
     strange = value.is_meta or value.is_quantized or value.is_complex()
     if strange or value.layout != torch.strided:
         return f"a {value.layout} tensor of {value.dtype} on {value.device}"
+    room = max(value.untyped_storage().nbytes(), MAX_REPEATED_BYTES)
+    if value.numel() * value.itemsize > room:
+        return f"a view of shape {tuple(value.shape)} that repeats its values"
     return ""

@@ -1,0 +1,215 @@
+"""Unfinished runs on disk: kept after every epoch, taken up again, gone when done.
+
+A run's state is one safetensors file in a folder named by all that the run depends on.
+It lies outside DVC, which deletes the outputs of a stage before it runs it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import math
+import os
+import shutil
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from crosscam.files import write_safetensors
+from crosscam.model.heads import HeadParams
+from crosscam.model.network import Network
+from crosscam.room import check_disk
+from crosscam.train.progress import Progress
+from crosscam.train.run_key import run_key, runs_folder
+from crosscam.train.state import StateError, restore, state_of
+
+log = logging.getLogger(__name__)
+
+FORMAT = "crosscam-run-1"
+# An old state and a new one, of weights and two moments each, and heads.
+STATES = 8
+# Seconds between states that outlive the machine's power. To wait for the disk takes
+# 0.05 s and more: 1 % of an epoch of the default recipe, which is no loss to repeat.
+SYNCED = 30
+
+
+class ResumeError(OSError):
+    """The state of a run cannot be written; the message says what to do."""
+
+
+class KeptRun:
+    """A run whose state is kept in a folder.
+
+    Parameters
+    ----------
+    folder
+        Named by the run's key.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.key = folder.name
+        self.file = folder / "state.safetensors"
+        self._synced = -math.inf
+
+    def progress(self, network: Network, params: HeadParams) -> Progress:
+        """Return how far the run has come: nowhere, or as far as its state says.
+
+        A state that is damaged, or is not this run's, is put aside, and said so.
+
+        Parameters
+        ----------
+        network
+            As the run starts from; gets the weights of the state.
+        params
+            Of the heads.
+
+        Raises
+        ------
+        RoomError
+            If the disk has no room for states.
+        """
+        progress = Progress(network, self.keep)
+        weights = sum(tensor.nbytes for tensor in network.state_dict().values())
+        check_disk(self.file.parent, STATES * weights, "the state of an unfinished run")
+        if not self.file.exists():
+            return progress
+        try:
+            restore(progress, *read_state(self.file, self.key), params)
+        except StateError as error:
+            aside = self.file.parent.with_suffix(".unusable")
+            self.file.replace(aside)
+            log.warning("%s: not used, %s: is now %s", self.file, error, aside)
+            return progress
+        position, done = progress.rounds[-1]
+        log.info(
+            "going on after %s round %d/%d epoch %d",
+            position.name,
+            done.number,
+            position.num_rounds,
+            len(done.epochs),
+        )
+        return progress
+
+    def keep(self, progress: Progress) -> None:
+        """Write the state in place of the one before.
+
+        Raises
+        ------
+        ResumeError
+            If it cannot be written; the one before is whole.
+        """
+        arrays, about = state_of(progress)
+        about |= {"format": FORMAT, "key": self.key, "sum": checksum(arrays)}
+        metadata, now = {"crosscam": json.dumps(about)}, time.monotonic()
+        synced = now - self._synced > SYNCED
+        try:
+            write_safetensors(self.file, arrays, metadata, synced=synced)
+        except OSError as error:
+            raise ResumeError(
+                f"{self.file}: cannot be written, {error.strerror}: see to that and "
+                "repeat the command: it goes on after the last whole epoch"
+            ) from error
+        self._synced = now if synced else self._synced
+
+
+def read_state(file: Path, key: str) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
+    """Return what `KeptRun.keep` wrote.
+
+    Parameters
+    ----------
+    file
+        The state.
+    key
+        Of the run that it must be of.
+
+    Raises
+    ------
+    StateError
+        If it is no such file, is of another run, or is not as it was written.
+    """
+    try:
+        with safe_open(file, framework="pt") as opened:
+            about = json.loads((opened.metadata() or {})["crosscam"])
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+        found = about["format"], about["key"]
+    except (KeyError, OSError, SafetensorError, TypeError, ValueError) as error:
+        raise StateError(f"it is no state of a run, {error}") from error
+    if found != (FORMAT, key):
+        raise StateError(f"it must be {FORMAT} of {key}, got {' of '.join(found)}")
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    if checksum(arrays) != about.get("sum"):
+        raise StateError("it is damaged, its sum is not the one it was written with")
+    return tensors, about
+
+
+def checksum(arrays: Mapping[str, NDArray[Any]]) -> int:
+    """Return the CRC-32 over names and bytes, in order of the names."""
+    total = 0
+    for name in sorted(arrays):
+        total = zlib.crc32(name.encode(), total)
+        total = zlib.crc32(np.ascontiguousarray(arrays[name]).data, total)
+    return total
+
+
+@contextmanager
+def kept_run(
+    stage: str, params: Any, data: Sequence[Path], device: torch.device
+) -> Iterator[KeptRun]:
+    """Hold a run: its state stays if the block raises, and is deleted if not.
+
+    Waits while another process trains the same run anywhere, or the same stage in
+    this workspace: one that outlived its `dvc repro` would write over the results of
+    the next.
+
+    Parameters
+    ----------
+    stage, params, data, device
+        As for `run_key`; the workspace is the current folder.
+    """
+    workspace = Path.cwd()
+    runs, key = runs_folder(workspace), run_key(stage, params, data, device, workspace)
+    place, folder = zlib.crc32(str(workspace).encode()), runs / key
+    with _locked(runs / f"{stage}-{place:08x}.lock"), _locked(runs / f"{key}.lock"):
+        folder.mkdir(exist_ok=True)
+        for cut_off in folder.glob(".*.tmp"):
+            cut_off.unlink()
+        yield KeptRun(folder)
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock file, which is there only meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with path.open("a+") as file:
+            _wait_for(file.fileno(), path)
+            # The one that had it may have removed it: then it keeps nobody out.
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n")
+                file.flush()
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return
+
+
+def _wait_for(handle: int, path: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        number = path.read_text().strip() if path.exists() else ""
+        log.warning("%s: held by process %s: waiting for it to end", path, number)
+        fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,0 +1,88 @@
+"""What tells one run from another: its key, and where unfinished runs are kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+LIBRARIES = ("numpy", "pillow", "scikit-learn", "scipy", "timm", "torch")
+# DVC runs experiments in folders of its own below this one, and deletes them after.
+TEMPORARY = "/.dvc/tmp/exps/"
+
+
+def runs_folder(workspace: Path) -> Path:
+    """Return where unfinished runs are kept: one place for a repository.
+
+    Parameters
+    ----------
+    workspace
+        Its root, or one of the folders in which DVC runs experiments. The environment
+        variable ``CROSSCAM_RUNS`` names another place.
+    """
+    if named := os.environ.get("CROSSCAM_RUNS"):
+        return Path(named)
+    return Path(workspace.resolve().as_posix().split(TEMPORARY)[0]) / ".runs"
+
+
+def run_key(
+    stage: str, params: Any, data: Sequence[Path], device: torch.device, workspace: Path
+) -> str:
+    """Return a name that two runs share only if they give the same bytes.
+
+    Parameters
+    ----------
+    stage
+        Its name.
+    params
+        A dataclass of all parameters that it reads.
+    data
+        Files that it reads.
+    device
+        It computes on.
+    workspace
+        Whose code runs: all its modules that are loaded count.
+
+    Returns
+    -------
+    str
+        ``<stage>-<16 hexadecimal digits>``.
+    """
+    files = [*data, *_code(workspace.resolve())]
+    about = {
+        "params": dataclasses.asdict(params),
+        "files": [_digest(path) for path in files],
+        "versions": [version(name) for name in LIBRARIES],
+        "device": _hardware(device),
+    }
+    text = json.dumps(about, sort_keys=True)
+    return f"{stage}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _hardware(device: torch.device) -> str:
+    """Return what decides the last digits of sums, as far as torch tells."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return torch.backends.cpu.get_cpu_capability()
+
+
+def _code(workspace: Path) -> list[Path]:
+    """Return the files of the loaded modules that lie in the workspace, in order."""
+    loaded = [getattr(m, "__file__", None) or "" for m in list(sys.modules.values())]
+    rooms = tuple(
+        f"{workspace}{os.sep}{room}{os.sep}" for room in ("crosscam", "stages")
+    )
+    return sorted({Path(name) for name in loaded if name.startswith(rooms)})
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Faults injected into real runs under DVC: `python -m tests.faults`."""

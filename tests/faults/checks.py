@@ -1,0 +1,119 @@
+"""What must hold after a fault: earlier results, `dvc status`, what is left behind."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tests.faults.clone import EDIT, EDITED, NOTES, Clone
+
+OURS = r"\..+\.\d+\.\w+\.tmp"  # .<name>.<process>.<random>.tmp
+TAKEN_UP, WAITED = "going on after", "held by process"
+
+
+class Earlier(NamedTuple):
+    """What was there before: the commit, and the cached files by md5."""
+
+    commit: str
+    objects: frozenset[str]
+
+
+@dataclass
+class Outcome:
+    """What became of a command, and of what was there before it.
+
+    Parameters
+    ----------
+    fault, command
+        Kind of fault, and name of the command that it was injected into.
+    injected
+        Number of faults.
+    lost, differing, troubles
+        Earlier results that are gone; outputs that are not the reference's; all else
+        that must not be.
+    resumed, waited, detached, stashed
+        How often a state was taken up, an orphan was waited for, HEAD was detached,
+        and edits that are not committed were in git's stash.
+    left
+        Temporary files and locks that nobody removed.
+    messages
+        What the command said about the fault.
+    """
+
+    fault: str
+    command: str
+    injected: int = 0
+    lost: list[str] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+    resumed: int = 0
+    waited: int = 0
+    detached: int = 0
+    stashed: int = 0
+    left: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+    def listen(self, told: str) -> None:
+        """Count what the commands said."""
+        self.resumed += told.count(TAKEN_UP)
+        self.waited += told.count(WAITED)
+
+
+def earlier(clone: Clone) -> Earlier:
+    commit = clone.done("git", "rev-parse", "main").strip()
+    return Earlier(commit, frozenset(clone.objects()))
+
+
+def lost(clone: Clone, before: Earlier) -> list[str]:
+    """Return what is gone or damaged of what was there before."""
+    objects = clone.objects()
+    found = [f"cache: {name}" for name in before.objects - objects.keys()]
+    found += [f"cache, damaged: {name}" for name, own in objects.items() if name != own]
+    if clone.run("git", "rev-parse", "main").output.strip() != before.commit:
+        found.append("the branch")
+    if not (is_edited(clone) or is_stashed(clone)):
+        found.append("an edited file")
+    if not (clone.folder / NOTES).exists():
+        found.append("a file that is not committed")
+    return found
+
+
+def is_edited(clone: Clone) -> bool:
+    """Return whether the user's edit is in the workspace."""
+    edited = clone.folder / EDITED
+    return edited.exists() and edited.read_text().endswith(EDIT)
+
+
+def is_stashed(clone: Clone) -> bool:
+    """Return whether git's stash has it: DVC puts it there for a moment."""
+    return clone.run("git", "show", f"stash:{EDITED}").output.endswith(EDIT)
+
+
+def status_troubles(clone: Clone) -> list[str]:
+    """Return what is wrong with `dvc status`."""
+    ended = clone.run("dvc", "status")
+    if ended.status == 0 and "Traceback" not in ended.output:
+        return []
+    return [f"dvc status: {ended.status}: {last_lines(ended.output)}"]
+
+
+def is_detached(clone: Clone) -> bool:
+    return not (clone.folder / ".git/HEAD").read_text().startswith("ref:")
+
+
+def left_behind(clone: Clone) -> list[str]:
+    """Return locks, states and temporary files of ours; DVC leaves some of its own."""
+    folder = clone.folder
+    files = [p for p in (folder / ".runs").rglob("*") if p.is_file()]
+    for top in ("data", "metrics", "models", "plots"):
+        found = (folder / top).rglob("*.tmp")
+        files += [path for path in found if re.fullmatch(OURS, path.name)]
+    return [file.relative_to(folder).as_posix() for file in files]
+
+
+def last_lines(output: str) -> str:
+    """Return what a command said at last: its own line, and that of DVC."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"(\w+\.)*(\w*Error\b|ERROR: )", line)]
+    return " / ".join(dict.fromkeys([*lines[-2:], *errors[-2:]]))

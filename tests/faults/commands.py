@@ -1,0 +1,161 @@
+"""The ways to run the pipeline: how each starts, is repeated, and gives its results."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tests.faults.checks import status_troubles
+from tests.faults.clone import CHANGES, EDITED, Clone, md5, outputs
+
+NAME = "hit"
+SETS = [part for k, v in CHANGES.items() for part in ("--set-param", f"{k}={v}")]
+PATIENCE = 600  # seconds for a run that takes one minute on a quiet machine
+
+
+@dataclass
+class Repro:
+    """`dvc repro` with changed parameters."""
+
+    clone: Clone
+    limit: tuple[str, ...] = ()  # words in front of the command
+    name = "dvc repro"
+    must_repair = False  # before it is repeated after a kill
+    process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Do once what precedes the command."""
+        path, yaml = self.clone.folder / "params.yaml", YAML()
+        params = yaml.load(path)
+        for key, value in self.clone.changes.items():
+            *groups, last = key.split(".")
+            part: Any = params
+            for group in groups:
+                part = part[group]
+            part[last] = value
+        yaml.dump(params, path)
+
+    def start(self) -> None:
+        command = ["dvc", "repro", *self.clone.goal]
+        self.process = self.clone.start([*self.limit, *command])
+
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def wait(self) -> int:
+        """Return 0 if the command succeeded."""
+        assert self.process
+        return self.process.wait(PATIENCE)
+
+    def settle(self) -> None:
+        """Wait for the end of a command that was killed, or whose stage was."""
+        # Also of a killed one: until it is waited for, it has a process number, and
+        # DVC's locks count as held.
+        self.wait()
+
+    def status(self) -> list[str]:
+        """Return what is wrong with `dvc status`."""
+        return status_troubles(self.clone)
+
+    def repair(self) -> None:
+        """Do what the documentation says before the command is repeated."""
+
+    def finish(self) -> None:
+        """Do what the documentation says after a command that was killed before."""
+
+    def lock(self) -> str:
+        """Return the dvc.lock of the results."""
+        return self.clone.lock()
+
+    def differing(self, reference: str) -> list[str]:
+        """Return the outputs that are not those of another dvc.lock."""
+        wanted, folder = outputs(reference), self.clone.folder
+        files = {path: folder / path for path in wanted}
+        found = {path: md5(f) if f.exists() else "" for path, f in files.items()}
+        wrong = [path for path in wanted if found[path] != wanted[path]]
+        return wrong + ["dvc.lock"] * (self.lock() != reference)
+
+
+class ExpRun(Repro):
+    """`dvc exp run` in the workspace."""
+
+    name = "dvc exp run"
+
+    def prepare(self) -> None:
+        pass
+
+    def start(self) -> None:
+        command = ["dvc", "exp", "run", "--name", NAME, *SETS]
+        self.process = self.clone.start([*self.limit, *command])
+
+    def repair(self) -> None:
+        self.clone.done("git", "checkout", "--quiet", "main")
+        if (self.clone.folder / ".git/refs/stash").exists():
+            # What DVC had put away is no part of the results; else `git stash pop`.
+            self.clone.done("git", "checkout", "--quiet", "stash", "--", EDITED)
+            self.clone.done("git", "reset", "--quiet", "--", EDITED)
+            self.clone.done("git", "stash", "drop", "--quiet")
+
+    finish = repair
+
+
+class Queue(Repro):
+    """`dvc exp run --queue` and `dvc queue start`, until the worker has done it."""
+
+    name = "dvc queue"
+    must_repair = True  # a task whose worker was killed is shown as running for good
+
+    def prepare(self) -> None:
+        self.clone.done("dvc", "exp", "run", "--queue", "--name", NAME, *SETS)
+
+    def start(self) -> None:
+        self.process = self.clone.start([*self.limit, "dvc", "queue", "start"])
+
+    def running(self) -> bool:
+        assert self.process
+        if self.process.poll() is None:
+            return True
+        return not self._ref() and any(p.is_dvc for p in self.clone.processes())
+
+    def wait(self) -> int:
+        end = time.monotonic() + PATIENCE
+        while self.running():
+            assert time.monotonic() < end, "the queue does not end"
+            time.sleep(0.3)
+        return 0 if self._ref() else 1
+
+    def settle(self) -> None:
+        assert self.process
+        self.process.wait(PATIENCE)
+        while any("exec-run" in p.command for p in self.clone.processes()):
+            time.sleep(0.1)
+
+    def repair(self) -> None:
+        self.clone.note()  # before it is removed
+        self.clone.done("dvc", "queue", "stop", "--kill")
+        self.clone.done("dvc", "queue", "remove", "--all")
+        self.prepare()
+
+    def finish(self) -> None:
+        self.clone.note()
+
+    def lock(self) -> str:
+        return self.clone.done("git", "show", f"{self._ref()}:dvc.lock")
+
+    def differing(self, reference: str) -> list[str]:
+        objects, wanted = self.clone.objects(), outputs(reference)
+        cached = {path: m for path, m in wanted.items() if not path.endswith(".json")}
+        wrong = [path for path, name in cached.items() if objects.get(name) != name]
+        return wrong + ["dvc.lock"] * (self.lock() != reference)
+
+    def _ref(self) -> str:
+        refs = self.clone.folder / ".git/refs/exps"
+        found = [path for path in refs.rglob(NAME) if path.is_file()]
+        return found[0].relative_to(refs.parents[1]).as_posix() if found else ""
+
+
+COMMANDS = {kind.name: kind for kind in (Repro, ExpRun, Queue)}

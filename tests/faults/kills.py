@@ -1,0 +1,155 @@
+"""Chains of kills: a command is killed, repeated, killed again, at last finished."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tests.faults.checks import (
+    Earlier,
+    Outcome,
+    earlier,
+    is_detached,
+    is_edited,
+    last_lines,
+    left_behind,
+    lost,
+)
+from tests.faults.clone import Clone
+from tests.faults.commands import COMMANDS, Repro
+from tests.faults.moments import PAUSE, Moment, Timeline, drawn, reached
+from tests.faults.processes import clear, kill
+
+VICTIMS = ("stage", "dvc", "both")
+
+
+class Kill(NamedTuple):
+    """Whom to kill and when, and whether HEAD and queue are repaired afterwards."""
+
+    victim: str
+    moment: Moment
+    repaired: bool
+
+
+class Case(NamedTuple):
+    """What all begin with and must end with.
+
+    Parameters
+    ----------
+    pristine
+        The committed run.
+    reference
+        Gives the dvc.lock of the run to come.
+    times
+        Of `dvc repro` without a fault; the others take little longer.
+    grown
+        Bytes that the run adds.
+    """
+
+    pristine: Clone
+    reference: Callable[[], str]
+    times: Timeline
+    grown: int
+
+
+def plan(rng: np.random.Generator, times: Timeline, number: int) -> list[Kill]:
+    """Draw the kills of a chain."""
+    moments = drawn(rng, times, number)
+    victims, repaired = rng.choice(VICTIMS, number), rng.random(number) < 0.5
+    return [
+        Kill(str(v), m, bool(r))
+        for v, m, r in zip(victims, moments, repaired, strict=True)
+    ]
+
+
+def run_chain(
+    case: Case,
+    name: str,
+    kills: list[Kill],
+    top: Path,
+    between: Callable[[Clone], None] | None = None,
+) -> list[Outcome]:
+    """Run a command with these kills; return what became of it, by victim.
+
+    `between` is called after each kill. The copy is deleted if all is well.
+    """
+    clone = case.pristine.copy(top)
+    command, before = COMMANDS[name](clone), earlier(clone)
+    outcomes = {victim: Outcome(f"kill of {victim}", name) for victim in VICTIMS}
+    command.prepare()
+    for each in kills:
+        if not struck(command, each):
+            break
+        outcome = outcomes[each.victim]
+        outcome.injected += 1
+        look(command, each, before, outcome)
+        if between:
+            between(clone)
+    last = outcomes[each.victim]
+    complete(command, case.reference, last)
+    last.lost += lost(clone, before)
+    last.listen(clone.told())
+    tidy(clone, list(outcomes.values()))
+    return list(outcomes.values())
+
+
+def struck(command: Repro, wanted: Kill) -> bool:
+    """Start the command, kill at the moment; return whether there was any to kill."""
+    command.start()
+    if not reached(command, wanted.moment):
+        return False
+    while command.running():
+        there = command.clone.processes()
+        stages = [p for p in there if p.stage]
+        chosen = {
+            "stage": stages,
+            "dvc": [p for p in there if p.is_dvc],
+            "both": there,
+        }[wanted.victim]
+        if kill(chosen):
+            return True
+        time.sleep(PAUSE)
+    return False
+
+
+def look(command: Repro, done: Kill, before: Earlier, outcome: Outcome) -> None:
+    """See what a kill has left, and repair what the documentation says."""
+    clone = command.clone
+    command.settle()
+    if done.victim == "both":
+        clear(clone.folder)
+    outcome.lost += lost(clone, before)
+    outcome.detached += is_detached(clone)
+    outcome.stashed += not is_edited(clone)
+    # Else the command is repeated at once, beside the stage that lives on.
+    if done.victim != "dvc" or done.repaired:
+        outcome.troubles += command.status()
+    if done.repaired or command.must_repair:
+        command.repair()
+
+
+def complete(command: Repro, reference: Callable[[], str], outcome: Outcome) -> None:
+    """Run the command to its end and compare its results."""
+    start = command.clone.log.stat().st_size
+    command.start()
+    if status := command.wait():
+        told = command.clone.log.read_bytes()[start:].decode(errors="replace")
+        outcome.troubles.append(f"again: {status}: {last_lines(told)}")
+        return
+    command.finish()
+    outcome.differing += command.differing(reference())
+    outcome.left += left_behind(command.clone)
+    outcome.troubles += command.status()
+    if is_detached(command.clone) or not is_edited(command.clone):
+        outcome.troubles.append("the repair does not bring HEAD and edits back")
+
+
+def tidy(clone: Clone, outcomes: list[Outcome]) -> None:
+    """Remove a copy in which all went well."""
+    clear(clone.folder)
+    if not any(o.lost or o.differing or o.troubles or o.left for o in outcomes):
+        clone.remove()

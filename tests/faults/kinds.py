@@ -1,0 +1,139 @@
+"""The kinds of faults: how many of each, how they are drawn and injected."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tests.faults import limits
+from tests.faults.checks import Outcome
+from tests.faults.clone import Clone
+from tests.faults.kills import Case, plan, run_chain
+from tests.faults.limits import FOLDERS, KIB, MIB, Limited, run_limited
+from tests.faults.sharing import run_full_remote, run_killed_push
+
+# The workspace is hit more often than the queue, whose runs take longer to repair.
+ORDER = ("dvc repro", "dvc exp run", "dvc queue", "dvc repro", "dvc exp run")
+CHAIN = 10  # kills
+DAY = 24 * 3600
+Chain = Callable[[Path], list[Outcome]]
+
+
+class Job(NamedTuple):
+    """A part of the campaign: faults, random draws, folder, chains at a time."""
+
+    case: Case
+    number: int
+    rng: np.random.Generator
+    top: Path
+    jobs: int
+
+
+class Kind(NamedTuple):
+    """A kind of faults: what injects them, and how many."""
+
+    run: Callable[[Job], Iterator[Outcome]]
+    number: int
+
+
+def until(job: Job, chain_of: Callable[[int], Chain]) -> Iterator[Outcome]:
+    """Run chains, numbered from 0, until there were as many faults as are wanted."""
+    done, number = 0, 0
+    running: set[Future[list[Outcome]]] = set()
+    with ThreadPoolExecutor(job.jobs) as pool:
+        while running or done < job.number:
+            while done < job.number and len(running) < job.jobs:
+                running.add(pool.submit(chain_of(number), job.top / str(number)))
+                number += 1
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for outcome in (each for chain in ended for each in chain.result()):
+                done += outcome.injected
+                yield outcome
+
+
+def kills(job: Job) -> Iterator[Outcome]:
+    def chain_of(number: int) -> Chain:
+        name = ORDER[number % len(ORDER)]
+        wanted = plan(job.rng, job.case.times, CHAIN)
+        return lambda top: run_chain(job.case, name, wanted, top)
+
+    return until(job, chain_of)
+
+
+def clock(job: Job) -> Iterator[Outcome]:
+    def chain_of(number: int) -> Chain:
+        name = ORDER[number % 2]
+        wanted = plan(job.rng, job.case.times, CHAIN // 2)
+        return lambda top: run_chain(job.case, name, wanted, top, set_back)
+
+    for outcome in until(job, chain_of):
+        outcome.fault = "kill, clock set back a day"
+        yield outcome
+
+
+def set_back(clone: Clone) -> None:
+    """Let all files be of tomorrow, which is what a clock set back makes of them."""
+    tomorrow = time.time() + DAY
+    for path in clone.top.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            os.utime(path, (tomorrow, tomorrow))
+
+
+def limited(draw: Callable[[Job], list[Limited]], job: Job) -> Iterator[Outcome]:
+    """Run commands under faults that are drawn for each chain."""
+
+    def chain_of(number: int) -> Chain:
+        name, faults = ORDER[number % 2], draw(job)
+        return lambda top: run_limited(job.case, name, faults, top)
+
+    return until(job, chain_of)
+
+
+def disk_full(job: Job) -> list[Limited]:
+    rooms = job.rng.uniform(0, job.case.grown / 2, 5)
+    return [limits.full_disk(int(room)) for room in rooms]
+
+
+def small_files(job: Job) -> list[Limited]:
+    sizes = np.exp(job.rng.uniform(np.log(4 * KIB), np.log(2 * MIB), 5))
+    return [limits.small_files(int(size)) for size in sorted(sizes)]
+
+
+def little_memory(job: Job) -> list[Limited]:
+    sizes = sorted(job.rng.uniform(100, 4000, 8))
+    return [limits.little_memory(int(size) * MIB) for size in sizes]
+
+
+def read_only(job: Job) -> list[Limited]:
+    return [limits.read_only(name) for name in FOLDERS]
+
+
+def pushes(job: Job) -> Iterator[Outcome]:
+    return until(job, lambda _: lambda top: [run_killed_push(job.case, top, job.rng)])
+
+
+def remotes(job: Job) -> Iterator[Outcome]:
+    def chain_of(_: int) -> Chain:
+        room = int(job.rng.uniform(0, job.case.grown / 2))
+        return lambda top: [run_full_remote(job.case, top, room)]
+
+    return until(job, chain_of)
+
+
+KINDS = {
+    "kills": Kind(kills, 200),
+    "clock": Kind(clock, 10),
+    "disk full": Kind(partial(limited, disk_full), 20),
+    "file size limit": Kind(partial(limited, small_files), 10),
+    "memory limit": Kind(partial(limited, little_memory), 12),
+    "read-only folder": Kind(partial(limited, read_only), 14),
+    "killed push": Kind(pushes, 10),
+    "full remote": Kind(remotes, 6),
+}

@@ -1,0 +1,66 @@
+"""The report: a table of the outcomes in docs/faults.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from tests.faults.checks import Outcome
+
+HEAD = (
+    "| fault | command | injected | results lost | bytes that differ | other troubles "
+    "| taken up | waited for an orphan | HEAD detached | edits in git's stash "
+    "| left behind |\n"
+    "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+)
+
+
+def merged(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return one outcome for each fault and command."""
+    result: dict[tuple[str, str], Outcome] = {}
+    for one in outcomes:
+        into = result.setdefault(
+            (one.fault, one.command), Outcome(one.fault, one.command)
+        )
+        for key, value in vars(one).items():
+            if key not in {"fault", "command"}:
+                setattr(into, key, getattr(into, key) + value)
+    return list(result.values())
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Return the outcomes as a table, and what was said."""
+    every = merged([o for o in outcomes if o.injected])
+    rows = [row(o.fault, f"`{o.command}`", o) for o in every]
+    total = Outcome("**all**", "")
+    for one in every:
+        for key, value in vars(one).items():
+            if key not in {"fault", "command"}:
+                setattr(total, key, getattr(total, key) + value)
+    return HEAD + "".join(rows) + row(total.fault, "", total)
+
+
+def row(fault: str, command: str, o: Outcome) -> str:
+    many = (o.lost, o.differing, o.troubles)
+    of_git = (o.detached, o.stashed)
+    counts = [o.injected, *map(len, many), o.resumed, o.waited, *of_git, len(o.left)]
+    return f"| {fault} | {command} | " + " | ".join(map(str, counts)) + " |\n"
+
+
+def messages(outcomes: Sequence[Outcome]) -> str:
+    """Return what commands said about faults, by kind, each once."""
+    lines = []
+    said = sorted((o.fault, m) for o in outcomes for m in o.messages)
+    for fault, pairs in groupby(said, key=lambda pair: pair[0]):
+        lines += [f"\n{fault}:\n", "```text", *[m for _, m in pairs], "```"]
+    return "\n".join(lines) + "\n"
+
+
+def failed(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return all that must not be, in words."""
+    return [
+        f"{o.fault}, {o.command}: {what}: {each}"
+        for o in outcomes
+        for what in ("lost", "differing", "troubles", "left")
+        for each in getattr(o, what)
+    ]

@@ -1,0 +1,1 @@
+"""Bad archives, images, parameters, tables and checkpoints, each built by code."""

@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crosscam.model.heads import HeadParams
+from crosscam.room import RoomError
+from crosscam.train import resume as module
+from crosscam.train.alternate import alternate
+from crosscam.train.intra import intra_round
+from crosscam.train.progress import Progress
+from crosscam.train.resume import KeptRun, ResumeError, checksum, kept_run, read_state
+from crosscam.train.state import StateError
+from tests.tiny import (
+    ARCHITECTURE,
+    DISTILLED,
+    FIRST_INTRA,
+    INTER,
+    INTRA,
+    SETTING,
+    WHOLE,
+    state_bytes,
+    tiny_images,
+    tiny_network,
+)
+
+INTER_WHOLE = replace(INTER, rounds=2, epochs=1, intra_epochs=1)
+SGD = replace(
+    SETTING,
+    optim=replace(SETTING.optim, name="sgd"),
+    head=HeadParams("linear", 1.0),
+)
+
+
+class KilledError(BaseException):
+    """Stands for a kill at this moment."""
+
+
+def train(run, architecture, setting):
+    """Run an intra round and two inter rounds; return the bytes that came out."""
+    network = tiny_network(architecture)
+    images = tiny_images()
+    progress = run.progress(network, setting.head)
+    given = images, INTRA, setting, FIRST_INTRA, 2, 0.002
+    heads = intra_round(network, *given, progress).heads
+    inter = INTER_WHOLE, setting
+    rounds = alternate(network, heads, images, INTRA, *inter, progress)
+    labels = b"".join(done.pseudo_labels.tobytes() for _, done in rounds)
+    told = [(name, done.number, done.num_clusters) for name, done in rounds]
+    losses = [epoch.loss for _, done in rounds for epoch in done.epochs]
+    return state_bytes(network, *rounds[-1][1].heads.values()), labels, told, losses
+
+
+class KilledRun(KeptRun):
+    """A run that is killed right after its state was kept so many times."""
+
+    def __init__(self, folder, times):
+        super().__init__(folder)
+        self.times = times
+
+    def keep(self, progress):
+        super().keep(progress)
+        self.times -= 1
+        if self.times == 0:
+            raise KilledError
+
+
+@pytest.mark.parametrize(
+    ("architecture", "setting"),
+    [
+        (ARCHITECTURE, SETTING),
+        (WHOLE, DISTILLED),
+        (replace(ARCHITECTURE, neck="head"), SGD),
+    ],
+    ids=["plain", "whole", "published"],
+)
+def test_a_run_killed_after_every_epoch_gives_the_same_bytes(
+    architecture, setting, tmp_path, caplog
+):
+    whole = train(KeptRun(tmp_path / "whole"), architecture, setting)
+    kills, folder = 0, tmp_path / "killed"
+    with caplog.at_level(logging.INFO):
+        while True:
+            try:
+                # Each life sees one state kept, and dies.
+                again = train(KilledRun(folder, 1), architecture, setting)
+                break
+            except KilledError:
+                kills += 1
+    # intra round: at its start and after 2 epochs; inter, intra, inter: 2 each.
+    assert kills == 3 + 2 + 2 + 2
+    assert again == whole
+    assert "going on after intra round 1/1 epoch 1" in caplog.messages
+
+
+def test_a_run_killed_between_two_states_gives_the_same_bytes(tmp_path, monkeypatch):
+    whole = train(KeptRun(tmp_path / "whole"), ARCHITECTURE, SETTING)
+    monkeypatch.setattr(module, "write_safetensors", killed_while_writing(3))
+    with pytest.raises(KilledError):
+        train(KeptRun(tmp_path / "run"), ARCHITECTURE, SETTING)
+    monkeypatch.undo()
+    assert train(KeptRun(tmp_path / "run"), ARCHITECTURE, SETTING) == whole
+
+
+def killed_while_writing(number):
+    calls = iter(range(1, 99))
+
+    def write(path, tensors, metadata, **options):
+        if next(calls) == number:
+            (path.parent / ".state.safetensors.half.tmp").write_bytes(b"half")
+            raise KilledError
+        original(path, tensors, metadata, **options)
+
+    original = module.write_safetensors
+    return write
+
+
+@pytest.fixture
+def state(tmp_path):
+    """Return the state of a run of one round, in its folder."""
+    run = KeptRun(tmp_path / "intra-0123456789abcdef")
+    progress = run.progress(tiny_network(), SETTING.head)
+    given = tiny_images(), INTRA, SETTING, FIRST_INTRA, 1, 0.002
+    intra_round(progress.network, *given, progress)
+    return run.file
+
+
+def flipped(file: Path, place: int) -> None:
+    data = bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.write_bytes(data)
+
+
+def test_what_was_kept_can_be_read(state):
+    tensors, about = read_state(state, state.parent.name)
+    assert about["cameras"] == [0, 1, 2]
+    assert tensors["labels.0"].shape == (45,)
+
+
+@pytest.mark.parametrize("place", [-1, -5000])
+def test_a_flipped_bit_is_found(state, place):
+    flipped(state, place)
+    with pytest.raises(StateError, match="it is damaged, its sum is not the one"):
+        read_state(state, state.parent.name)
+
+
+@pytest.mark.parametrize("size", [0, 4, 100, -1])
+def test_a_state_cut_short_is_no_state(state, size):
+    data = state.read_bytes()
+    state.write_bytes(data[:size])
+    with pytest.raises(StateError, match="it is no state of a run"):
+        read_state(state, state.parent.name)
+
+
+def test_a_state_of_another_run_is_not_used(state):
+    with pytest.raises(StateError, match="must be crosscam-run-1 of intra-f, got"):
+        read_state(state, "intra-f")
+
+
+def test_an_unusable_state_is_put_aside_and_the_run_starts_anew(state, caplog):
+    flipped(state, -1)
+    damaged = state.read_bytes()
+    progress = KeptRun(state.parent).progress(tiny_network(), SETTING.head)
+    assert progress.rounds == []
+    assert not state.exists()
+    aside = state.parent.with_suffix(".unusable")
+    assert aside.read_bytes() == damaged
+    (message,) = caplog.messages
+    assert message == (
+        f"{state}: not used, it is damaged, its sum is not the one it was written "
+        f"with: is now {aside}"
+    )
+
+
+def test_the_sum_is_of_names_and_bytes():
+    one = {"a": np.zeros(3), "b": np.ones((2, 2))}
+    assert checksum(one) == checksum(dict(reversed(one.items())))
+    assert checksum(one) != checksum({"a": one["b"], "b": one["a"]})
+    assert checksum(one) == checksum({"a": one["a"], "b": np.asfortranarray(one["b"])})
+
+
+def test_a_full_disk_leaves_the_state_before(state, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    run, before = KeptRun(state.parent), state.read_bytes()
+    progress = run.progress(tiny_network(), SETTING.head)
+    monkeypatch.setattr(module, "write_safetensors", full)
+    with pytest.raises(ResumeError, match="cannot be written, No space left"):
+        run.keep(progress)
+    assert state.read_bytes() == before
+
+
+def test_not_every_state_waits_for_the_disk(state, monkeypatch):
+    clock, synced = iter([100.0, 101.0, 129.0, 131.0, 140.0]), []
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(module.os, "fsync", synced.append)
+    run = KeptRun(state.parent)
+    progress, counts = run.progress(tiny_network(), SETTING.head), []
+    for _ in range(5):
+        run.keep(progress)
+        counts.append(len(synced))
+    assert counts == [1, 1, 1, 2, 2]
+
+
+def test_room_for_states_is_looked_at_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "STATES", 10**15)
+    with pytest.raises(RoomError, match="the state of an unfinished run needs"):
+        KeptRun(tmp_path / "run").progress(tiny_network(), SETTING.head)
+
+
+@pytest.fixture
+def held(tmp_path, monkeypatch):
+    """Return what holds a run in this folder, with keys that are given."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CROSSCAM_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(module, "run_key", lambda stage, *_: f"{stage}-0")
+    return lambda stage="intra": kept_run(stage, None, [], None)
+
+
+def test_a_run_that_ends_well_leaves_nothing(held, tmp_path):
+    with held() as run:
+        run.file.write_bytes(b"state")
+        assert len(list((tmp_path / "runs").iterdir())) == 3  # its folder, two locks
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_run_that_fails_leaves_its_state_alone(held, tmp_path):
+    with pytest.raises(KilledError), held() as run:  # noqa: PT012
+        run.file.write_bytes(b"state")
+        raise KilledError
+    assert list((tmp_path / "runs").rglob("*")) == [run.file.parent, run.file]
+
+
+def test_halves_of_states_are_removed(held):
+    with pytest.raises(KilledError), held() as run:  # noqa: PT012
+        (run.file.parent / ".state.safetensors.123.tmp").write_bytes(b"half")
+        raise KilledError
+    with held() as run:
+        assert list(run.file.parent.iterdir()) == []
+
+
+def hold(folder, stage, seconds, began):
+    os.chdir(folder)
+    os.environ["CROSSCAM_RUNS"] = str(Path(folder).parent / "runs")
+    module.run_key = lambda stage, *_: f"{stage}-0"
+    with kept_run(stage, None, [], None):
+        began.set()
+        time.sleep(seconds)
+
+
+@pytest.mark.parametrize("places", [("one", "one"), ("one", "two")])
+def test_a_second_process_waits_and_says_so(places, tmp_path, monkeypatch, caplog):
+    for place in set(places):
+        (tmp_path / place).mkdir()
+    context = multiprocessing.get_context("fork")
+    began = context.Event()
+    other = context.Process(target=hold, args=(tmp_path / places[0], "intra", 1, began))
+    other.start()
+    began.wait()
+    monkeypatch.chdir(tmp_path / places[1])
+    monkeypatch.setenv("CROSSCAM_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(module, "run_key", lambda stage, *_: f"{stage}-0")
+    with kept_run("intra", None, [], None):
+        assert not list((tmp_path / "runs/intra-0").iterdir())
+        other.join(0.5)
+        assert other.exitcode == 0
+    (message,) = caplog.messages
+    assert f"held by process {other.pid}: waiting for it to end" in message
+
+
+def test_other_stages_do_not_wait(held):
+    with held("intra"), held("inter"):
+        pass
+
+
+def test_progress_keeps_nothing_by_itself(tmp_path):
+    progress = Progress(tiny_network())
+    given = tiny_images(), INTRA, SETTING, FIRST_INTRA, 1, 0.002
+    intra_round(progress.network, *given, progress)
+    assert not list(tmp_path.iterdir())

@@ -67,6 +67,7 @@ def run_all(wanted: Sequence[Wanted], jobs: int, copied: Sequence[str]) -> list[
         If one fails, or a name is taken by one of other parameters.
     """
     check_committed()
+    end_dead()
     taken = found()
     for one in wanted:
         if one.name in taken and taken[one.name].params != one.params:
@@ -122,6 +123,16 @@ def wait_for(names: Sequence[str], jobs: int) -> None:
         time.sleep(seconds)
         # Each look takes DVC two seconds of a core: a long wait needs fewer.
         seconds = min(1.2 * seconds, 60)
+
+
+def end_dead() -> None:
+    """Let the queue note that tasks have failed whose worker was killed.
+
+    It shows them as running for good, and who waited for them would wait as long.
+    """
+    text = dvc("queue", "status")
+    if "Running" in text and "Worker status: 0 active" in text:
+        dvc("queue", "stop", "--kill")
 
 
 def check_committed() -> None:

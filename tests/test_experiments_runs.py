@@ -185,6 +185,29 @@ def test_one_that_is_removed_from_the_queue_is_not_waited_for(
     assert len(naps) == runs.PATIENCE - 1
 
 
+@pytest.mark.parametrize(
+    ("shown", "ended"),
+    [
+        ("abc  a  03:26 PM  Running\n\nWorker status: 0 active, 0 idle", True),
+        ("abc  a  03:26 PM  Running\n\nWorker status: 1 active, 0 idle", False),
+        ("abc  a  03:26 PM  Success\n\nWorker status: 0 active, 0 idle", False),
+        ("No experiment tasks in the queue.", False),
+    ],
+)
+def test_tasks_of_killed_workers_end(
+    monkeypatch: pytest.MonkeyPatch, shown: str, ended: bool
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def dvc(*arguments: str) -> str:
+        asked.append(arguments)
+        return shown
+
+    monkeypatch.setattr(runs, "dvc", dvc)
+    runs.end_dead()
+    assert (("queue", "stop", "--kill") in asked) == ended
+
+
 def test_a_look_that_fails_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[Any] = [RunError("gone"), json.dumps([{"experiments": None}])]
 

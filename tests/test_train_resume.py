@@ -239,6 +239,36 @@ def test_a_run_that_fails_leaves_its_state_alone(held, tmp_path):
     assert list((tmp_path / "runs").rglob("*")) == [run.file.parent, run.file]
 
 
+def test_a_run_that_fails_before_its_first_state_leaves_nothing(held, tmp_path):
+    with pytest.raises(KilledError), held():
+        raise KilledError
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_run_whose_starter_was_killed_keeps_its_state(
+    held, tmp_path, monkeypatch, caplog
+):
+    """Nobody notes the results: the stage runs again, and finds itself done."""
+    with held() as run:
+        run.file.write_bytes(b"state")
+        monkeypatch.setattr(module.os, "getppid", lambda: 1)
+    assert run.file.exists()
+    (message,) = caplog.messages
+    assert message.endswith("stays, as what started this process has ended")
+
+
+def test_locks_of_killed_processes_go(held, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/inter-12345678.lock").write_text("1\n")
+    with held("intra"):
+        names = {path.name for path in (tmp_path / "runs").glob("*.lock")}
+        assert len(names) == 2
+        assert "inter-12345678.lock" not in names
+        with held("inter"):  # leaves the locks of those that live alone
+            held_now = {path.name for path in (tmp_path / "runs").glob("*.lock")}
+            assert names < held_now
+
+
 def test_halves_of_states_are_removed(held):
     with pytest.raises(KilledError), held() as run:  # noqa: PT012
         (run.file.parent / ".state.safetensors.123.tmp").write_bytes(b"half")

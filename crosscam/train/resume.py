@@ -15,9 +15,9 @@ import shutil
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -167,6 +167,9 @@ def kept_run(
 ) -> Iterator[KeptRun]:
     """Hold a run: its state stays if the block raises, and is deleted if not.
 
+    It stays, too, if the process that started this one was killed meanwhile: nobody
+    notes the results, so that the stage will run again, and find itself done.
+
     Waits while another process trains the same run anywhere, or the same stage in
     this workspace: one that outlived its `dvc repro` would write over the results of
     the next.
@@ -179,12 +182,32 @@ def kept_run(
     workspace = Path.cwd()
     runs, key = runs_folder(workspace), run_key(stage, params, data, device, workspace)
     place, folder = zlib.crc32(str(workspace).encode()), runs / key
+    caller = os.getppid()
+    _remove_stale(runs)
     with _locked(runs / f"{stage}-{place:08x}.lock"), _locked(runs / f"{key}.lock"):
         folder.mkdir(exist_ok=True)
         for cut_off in folder.glob(".*.tmp"):
             cut_off.unlink()
-        yield KeptRun(folder)
-        shutil.rmtree(folder)
+        try:
+            yield KeptRun(folder)
+        except BaseException:
+            with suppress(OSError):  # not empty: it stays
+                folder.rmdir()
+            raise
+        if os.getppid() == caller:
+            shutil.rmtree(folder)
+        else:
+            log.warning("%s: stays, as what started this process has ended", folder)
+
+
+def _remove_stale(runs: Path) -> None:
+    """Remove the lock files of processes that were killed: nobody holds those."""
+    for path in runs.glob("*.lock"):
+        with path.open("a+") as file, suppress(BlockingIOError):
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever waits for it now sees that it is gone, and makes a new one.
+            if _is_at(file, path):
+                path.unlink()
 
 
 @contextmanager
@@ -195,7 +218,7 @@ def _locked(path: Path) -> Iterator[None]:
         with path.open("a+") as file:
             _wait_for(file.fileno(), path)
             # The one that had it may have removed it: then it keeps nobody out.
-            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            if _is_at(file, path):
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n")
                 file.flush()
@@ -204,6 +227,11 @@ def _locked(path: Path) -> Iterator[None]:
                 finally:
                     path.unlink(missing_ok=True)
                 return
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Return whether an open file is still the one at a path."""
+    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
 def _wait_for(handle: int, path: Path) -> None:

@@ -186,7 +186,7 @@ def kept_run(
     _remove_stale(runs)
     with _locked(runs / f"{stage}-{place:08x}.lock"), _locked(runs / f"{key}.lock"):
         folder.mkdir(exist_ok=True)
-        for cut_off in folder.glob(".*.tmp"):
+        for cut_off in sorted(folder.glob(".*.tmp")):
             cut_off.unlink()
         try:
             yield KeptRun(folder)
@@ -202,7 +202,7 @@ def kept_run(
 
 def _remove_stale(runs: Path) -> None:
     """Remove the lock files of processes that were killed: nobody holds those."""
-    for path in runs.glob("*.lock"):
+    for path in sorted(runs.glob("*.lock")):
         with path.open("a+") as file, suppress(BlockingIOError):
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Whoever waits for it now sees that it is gone, and makes a new one.

@@ -19,7 +19,6 @@ ORDER = {
     ("crosscam/model/checkpoint.py", "{key, other}"): "compared, which has two sides",
     ("crosscam/model/convert/trained.py", "counts"): "has one element at most",
     ("crosscam/model/convert/trained.py", "iter(counts)"): "has one element at most",
-    ("crosscam/train/resume.py", "folder.glob('.*.tmp')"): "all are deleted",
 }
 RANDOM = {
     ("crosscam/experiment/timed.py", "time.perf_counter"): "it measures time",

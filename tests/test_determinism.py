@@ -35,7 +35,6 @@ ODD = Variation(
     },
     folder=FAR,
     umask=0o077,
-    flags=("-O",),
     hooks=("backwards", "later"),
 )
 # One process for all stages: most of a tiny run is the start of torch.
@@ -53,7 +52,6 @@ told = {
     "umask": umask,
     "folder": os.getcwd(),
     "threads": os.environ["OMP_NUM_THREADS"],
-    "checked": __debug__,
 }
 print(json.dumps(told))
 """

@@ -78,6 +78,7 @@ def runs_on(dataset_seed: int, seeds: list[int]) -> list[dict[str, Any]]:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        write_bytes(Path("models/weights/none"), b"")  # stands for random weights
         set_params(synthesize={"seed": dataset_seed})
         for stage in (synthesize, unzip, split):
             stage.main()

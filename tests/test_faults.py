@@ -40,6 +40,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 @pytest.mark.pipeline
 def test_nothing_is_lost_and_nothing_differs(pristine: Clone) -> None:
     reference = Repro(pristine.copy(pristine.top.with_name("whole")))
+    reference.prepare()
     reference.start()
     case = Case(pristine, lambda: done(reference), (), 0)
     places = [pristine.top.with_name(name) for name in ("killed", "full")]

@@ -60,6 +60,22 @@ def test_params_data_code_stage_libraries_and_hardware_tell_runs_apart(
     assert len(set(keys)) == len(keys)
 
 
+def test_processors_and_what_libraries_take_them_for_tell_runs_apart(
+    tmp_path, monkeypatch
+):
+    table, found = tmp_path / "cpuinfo", []
+    for text in ("", "flags : avx2\n", "flags : avx512f\n", "model name : other\n"):
+        table.write_text(text)
+        found.append(module._hardware(CPU, table))
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    found.append(module._hardware(CPU, table))
+    assert len({tuple(each) for each in found}) == 5
+    table.write_text("cpu MHz : 2450.1\nmodel name : other\nmodel name : other\n")
+    assert module._hardware(CPU, table) == found[-1]  # speeds change, and cores repeat
+    table.unlink()
+    assert module._hardware(CPU, table)
+
+
 def test_code_that_is_not_loaded_does_not_count(workspace):
     before = key(workspace)
     (workspace / "stages/other.py").write_text("")

@@ -15,8 +15,8 @@ from crosscam.cluster.pseudo_labels import (
 )
 from crosscam.cluster.scores import mixed_distances, score_similarities
 
-# Of memory per pair of images, at the peak of `inter_pseudo_labels`: 26.5 from 2,000
-# images on.
+# Of memory per pair of images, at the peak of `inter_pseudo_labels`: 26.5 at 2,000
+# images.
 PAIR_BYTES = 27
 
 

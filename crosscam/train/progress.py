@@ -44,8 +44,8 @@ class Round(NamedTuple):
     num_clusters
         Over all heads.
     heads
-        By camera; of a run's rounds only the last one has them: those of all rounds
-        of a published run would take 3 GB.
+        By camera; of a run's rounds only the last one has them: by their sizes, those
+        of 40 rounds of IICS on Market-1501 take 1.4 GB, and gradients as much again.
     epochs
         Done.
     """

@@ -15,6 +15,15 @@ from typing import Any
 import torch
 
 LIBRARIES = ("numpy", "pillow", "scikit-learn", "scipy", "timm", "torch")
+CHOOSING = (
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+)
 # DVC runs experiments in folders of its own below this one, and deletes them after.
 TEMPORARY = "/.dvc/tmp/exps/"
 
@@ -67,11 +76,19 @@ def run_key(
     return f"{stage}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def _hardware(device: torch.device) -> str:
-    """Return what decides the last digits of sums, as far as torch tells."""
+def _hardware(device: torch.device, table: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """Return what decides the last digits of sums, as far as the system tells.
+
+    torch, MKL, oneDNN, OpenBLAS and numpy each choose by the processor, or by a
+    variable of their own.
+    """
+    lines = table.read_text().splitlines() if table.exists() else []
+    about = {line for line in lines if line.startswith(("model name", "flags"))}
+    chosen = [f"{name}={os.environ.get(name, '')}" for name in CHOOSING]
+    found = [torch.backends.cpu.get_cpu_capability(), *sorted(about), *chosen]
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return torch.backends.cpu.get_cpu_capability()
+        found.append(torch.cuda.get_device_name(device))
+    return found
 
 
 def _code(workspace: Path) -> list[Path]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from crosscam.cluster.pseudo_labels import PseudoLabels
 
-# An epoch's mean loss beside the lowest of its round: over 400 runs of the recipes here
-# it never was twice as high.
+# An epoch's mean loss beside the lowest before it in its round. At most 1.02 in the 8
+# histories of the first four runs of the ablation.
 EXPLODED = 3.0
 # Of all images, in one cluster or in none.
 MOST = 0.5

@@ -39,7 +39,7 @@ FORMAT = "crosscam-run-1"
 # An old state and a new one, of weights and two moments each, and heads.
 STATES = 8
 # Seconds between states that outlive the machine's power. To wait for the disk took
-# 0.05 s for the 23 MB of the default recipe, on a busy machine; its epochs take seconds.
+# 0.05 s for the 23 MB of the default recipe, on a busy machine; an epoch takes seconds.
 SYNCED = 30
 
 

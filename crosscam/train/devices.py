@@ -13,6 +13,7 @@ import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import nn
 
+from crosscam.kernel import set_threads
 from crosscam.params import Count, ParamsError, Positive
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ def start_device(params: ComputeParams) -> torch.device:
     # numpy's products too: on 4 threads instead of 1 they changed the pseudo labels of
     # 115 of 1,111 images, as they differ in the last bits.
     threadpool_limits(params.threads)
+    set_threads(params.threads)
     torch.use_deterministic_algorithms(True)
     # Without it, matrix products on a GPU raise under deterministic algorithms.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-LIBRARIES = ("numpy", "pillow", "scikit-learn", "scipy", "timm", "torch")
+LIBRARIES = ("numba", "numpy", "pillow", "scikit-learn", "scipy", "timm", "torch")
 CHOOSING = (
     "ATEN_CPU_CAPABILITY",
     "DNNL_MAX_CPU_ISA",

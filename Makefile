@@ -26,8 +26,9 @@ setup: $(VENV)/.runtime ## make the environment in .venv, from requirements.txt
 repro: $(VENV)/.runtime ## run the pipeline; only what changed runs again
 	@$(DVC) repro $(or $(ARGS),evaluate)
 
-test: $(VENV)/.dev ## run the tests (ARGS="-k ranking" runs some of them)
-	@$(PY) -m pytest $(ARGS)
+# A file's tests share what they set up: a file stays with one worker.
+test: $(VENV)/.dev ## run the tests, two files at a time (ARGS="-k ranking" runs some of them)
+	@$(PY) -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev ## check style, types and spelling
 	@$(PY) -m ruff check .

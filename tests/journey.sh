@@ -136,11 +136,11 @@ git clone --quiet "$place/shared.git" "$place/colleague"
 cd "$place/colleague"
 quietly dvc remote add --local --default mine "$place/store"
 ! dvc pull >"$log" 2>&1 || fail "all of it was pulled, images too"
-must_run "unzip evaluate" dvc repro evaluate
+must_run "unzip extract evaluate" dvc repro evaluate
 quietly dvc exp pull origin no-triplet
 must_say '^metrics/evaluate.json +mAP +0' dvc metrics diff main no-triplet
-! dvc exp apply no-triplet >"$log" 2>&1 || fail "the pictures of people were sent"
-must_run "evaluate" dvc repro evaluate
+! dvc exp apply no-triplet >"$log" 2>&1 || fail "features and pictures of people were sent"
+must_run "extract evaluate" dvc repro evaluate
 theirs=$(git for-each-ref --format='%(objectname)' 'refs/exps/**/no-triplet')
 git diff --quiet "$theirs" -- dvc.lock metrics plots || fail "the colleague's run differs"
 same_as_locked models/inter.safetensors

@@ -188,7 +188,7 @@ def test_pushing_sends_no_image_of_the_dataset(clone: Clone, tmp_path: Path) -> 
         clone.dvc("push", "--remote=mine", *arguments)
     hashes = clone.hashes()
     kept = {path for path in hashes if hashes[path] not in objects(tmp_path)}
-    assert kept == {"data/packed/images.bin", "plots/ranked.png"}
+    assert kept == {"data/packed/images.bin", "data/features.npz", "plots/ranked.png"}
 
 
 def test_the_store_completes_a_fresh_clone(clone: Clone, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from tests.faults.limits import KIB, leave, mounted, unmount
 from tests.faults.processes import kill
 
 REMOTE = "mine"
-PRIVATE = {"data/packed/images.bin", "plots/ranked.png"}  # push: false
+# push: false in dvc.yaml
+PRIVATE = {"data/packed/images.bin", "data/features.npz", "plots/ranked.png"}
 
 
 def prepare(case: Case, top: Path) -> tuple[Clone, Path]:

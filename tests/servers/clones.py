@@ -13,7 +13,8 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
-KEPT_BACK = {"data/packed/images.bin", "plots/ranked.png"}  # push: false in dvc.yaml
+# push: false in dvc.yaml
+KEPT_BACK = {"data/packed/images.bin", "data/features.npz", "plots/ranked.png"}
 UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING_TO_SEND = "Everything is up to date."
 

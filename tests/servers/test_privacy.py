@@ -28,7 +28,7 @@ def test_images_are_sent_on_purpose_only(clone: Clone, store: Store) -> None:
 
     clone.dvc("add", ZIP)
     replace(clone, "dvc.yaml", "push: false", "push: true")
-    assert "3 files pushed" in clone.dvc("push")
+    assert "4 files pushed" in clone.dvc("push")
     assert images | {md5(data)} <= {*store.objects()}
 
 

@@ -57,7 +57,8 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     height, width = p.model.image_size
     num_images = min(256, max(4, NUM_PIXELS // (height * width)))
-    costs = timed_costs(network.to(device), p, p.inter, num_images)
+    scores = num_scores(p.intra, sizes)
+    costs = timed_costs(network.to(device), p, p.inter, num_images, scores)
     weights = 4 * sum(parameter.numel() for parameter in network.parameters())
     found = plan(
         sizes,
@@ -97,6 +98,14 @@ def sizes_of(archive: str, window: tuple[float, float]) -> Sizes:
     train = images.get("train+val") or images["train"]
     num = max(2, round(train * (window[1] - window[0])))
     return Sizes(num, images["query"] + images["gallery"], cameras)
+
+
+def num_scores(intra: IntraParams, sizes: Sizes) -> int:
+    """Return about how many clusters the heads of all cameras will tell apart."""
+    if intra.clusters.by == "count":
+        most = max(1, sizes.train // sizes.cameras // 2)
+        return sizes.cameras * min(intra.clusters.num_clusters, most)
+    return max(1, sizes.train // 4)  # of how many images they are shows in training
 
 
 def views_of(p: Params) -> tuple[int, int]:

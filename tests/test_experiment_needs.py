@@ -154,7 +154,7 @@ def test_a_tiny_run_is_counted_as_it_is_made(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_costs_are_positive_and_grow_with_what_is_kept() -> None:
     setting = replace(SETTING, compute=ComputeParams("cpu", 1, 1.0, 8))
-    found = timed_costs(tiny_network(WHOLE), setting, INTER, num_images=6)
+    found = timed_costs(tiny_network(WHOLE), setting, INTER, 6, num_scores=5)
     assert all(part > 0 for part in (*found.seconds, found.step_bytes))
     # 1000 × 1000 float32 at the least, and not a hundred of them.
     assert 4 <= found.pair_bytes < 400

@@ -45,7 +45,11 @@ class Costs:
 
 
 def timed_costs(
-    network: Network, setting: Setting, inter: InterParams, num_images: int
+    network: Network,
+    setting: Setting,
+    inter: InterParams,
+    num_images: int,
+    num_scores: int,
 ) -> Costs:
     """Time each kind of pass on noise.
 
@@ -57,6 +61,9 @@ def timed_costs(
         Parameters of the run.
     num_images
         That each pass takes: the more, the closer to full batches, and the slower.
+    num_scores
+        Of an image by all heads, which are compared between any two images: most of
+        the time of clustering where there are thousands.
     """
     size = setting.compute.batch_size
     images = _noise(network, num_images)
@@ -78,7 +85,7 @@ def timed_costs(
     pixels, camids = images
     styled = _seconds(lambda: styled_features(network, pixels, camids, size, {}))
     measured = _seconds(lambda: measure_styles(network, images, size))
-    pairs, pair_bytes = _clustering(network.feature_size, inter)
+    pairs, pair_bytes = _clustering(network.feature_size, inter, num_scores)
     of_all = Passes(trained, plain, styled, measured)
     seconds = Passes(pairs=pairs).plus(of_all, 1 / num_images)
     return Costs(seconds, kept, pair_bytes)
@@ -119,12 +126,14 @@ def _seconds(run: Callable[[], object]) -> float:
     return min(took)
 
 
-def _clustering(dim: int, inter: InterParams) -> tuple[float, float]:
+def _clustering(
+    dim: int, inter: InterParams, num_scores: int
+) -> tuple[float, float]:
     """Return seconds and bytes per pair of images that are clustered together."""
     rng = np.random.default_rng(0)
     features = rng.standard_normal((NUM_CLUSTERED, dim), np.float32)
     features /= np.linalg.norm(features, axis=1, keepdims=True)
-    scores = rng.dirichlet(np.ones(50), NUM_CLUSTERED).astype(np.float32)
+    scores = rng.dirichlet(np.ones(num_scores), NUM_CLUSTERED).astype(np.float32)
     camids = np.zeros(NUM_CLUSTERED, np.int64)
 
     def run() -> object:

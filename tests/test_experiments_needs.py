@@ -121,3 +121,19 @@ def test_what_cannot_be_told_ends_in_one_line(
     (tmp_path / "params.yaml").write_text(text.replace("synthetic.zip", "else.zip"))
     with pytest.raises(SystemExit, match="not known yet: dvc repro split"):
         needs.main()
+
+
+@pytest.mark.parametrize(
+    ("train", "changes", "expected"),
+    [
+        (12_936, {"by": "count", "num_clusters": 600}, 3_600),  # IICS on Market-1501
+        (1_200, {"by": "count", "num_clusters": 600}, 600),  # half of each camera's 200
+        (1_200, {"by": "quantile"}, 300),
+    ],
+)
+def test_scores_are_as_many_as_clusters(
+    params: needs.Params, train: int, changes: dict[str, object], expected: int
+) -> None:
+    clusters = replace(params.intra.clusters, **changes)
+    intra = replace(params.intra, clusters=clusters)
+    assert needs.num_scores(intra, Sizes(train, 0, 6)) == expected

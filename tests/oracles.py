@@ -29,6 +29,36 @@ def hits_of_query(
     return [is_match for _, is_match in sorted(valid)]
 
 
+def grid_distance(x: Sequence[float], y: Sequence[float]) -> float:
+    """Return 1 - x · y, exact but for its rounding to multiples of 2^-23."""
+    product = math.fsum(a * b for a, b in zip(x, y, strict=True))
+    return round(max(0, 1 - product) * 2**23) / 2**23
+
+
+def matches_of_query(
+    distances: Sequence[float],
+    pid: int,
+    camid: int,
+    gallery_pids: Sequence[int],
+    gallery_camids: Sequence[int],
+) -> list[tuple[int, int, int]]:
+    """Return camera, wrong images up to it and those of its camera, of each match.
+
+    In order of the cameras, then of the gallery.
+    """
+    images = list(zip(distances, gallery_pids, gallery_camids, strict=True))
+    wrong = [(d, c) for d, p, c in images if p not in {-1, pid}]
+    matches = [(c, d) for d, p, c in images if p == pid != -1 and c != camid]
+    return [
+        (
+            camera,
+            sum(d <= distance for d, _ in wrong),
+            sum(d <= distance and c == camera for d, c in wrong),
+        )
+        for camera, distance in sorted(matches, key=lambda match: match[0])
+    ]
+
+
 def average_precision(hits: Sequence[bool]) -> float:
     """Return the mean of the precisions at the ranks of the true matches."""
     precisions = [

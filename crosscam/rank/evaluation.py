@@ -34,7 +34,7 @@ class EvaluateParams:
     ranked_queries
         Queries shown with their nearest gallery images, from the best to the worst.
     chunk_size
-        Queries whose distances are held at once, twice 4 bytes per gallery image.
+        Queries whose distances are held at once, 4 bytes per gallery image.
     """
 
     seed: Seed
@@ -81,8 +81,8 @@ def evaluate(
     Returns
     -------
     Evaluation
-        The same for any `chunk_size`. `crosscam.rank.match` states what counts as a
-        match; it raises `RankingError` if no query has one.
+        The same for any `chunk_size` and any number of threads. `crosscam.rank.match`
+        states what counts as a match; it raises `RankingError` if no query has one.
     """
     matches = match_features(query, gallery, params.chunk_size)
     scores = score(matches.query, matches.wrong)

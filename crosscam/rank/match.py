@@ -1,8 +1,8 @@
 """For every true match of every query: how many wrong images stand before it.
 
-This is all that CMC, AP and INP need, and it takes no full sort of the gallery: wrong
-images are sorted as bare numbers, camera by camera, and each true match is looked up
-among them. Counts within one camera come for free and give the camera pair table.
+This is all that CMC, AP and INP need, and it takes no sort of the gallery: only a
+query's few true matches are sorted, and each gallery image is looked up among them.
+Counts within one camera come for free and give the camera pair table.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from crosscam.data.pids import DISTRACTOR_PID, JUNK_PID
-from crosscam.rank.distance import cosine_distances
+from crosscam.data.pids import DISTRACTOR_PID
+from crosscam.rank.distance import pair_distances, product_error
 from crosscam.rank.feature_set import FeatureSet, RankingError
+from crosscam.rank.kernels import GRID, Images, count_wrong
+from crosscam.rank.pairs import Pairs, nearest_first, true_pairs
 
 Integers = NDArray[np.integer[Any]]
 
@@ -43,12 +45,22 @@ class Matches(NamedTuple):
 def match_features(query: FeatureSet, gallery: FeatureSet, chunk_size: int) -> Matches:
     """Match queries to the gallery by the cosine distance of their features.
 
+    The same as `match_distmat` of `cosine_distances`, most of which are never computed:
+    float32 products put images surely before or after a true match, all but those
+    within `product_error` of it, and only these are compared by their distances. The
+    result depends neither on the library that multiplies nor on the number of threads.
+
+    Of 82,161 images with features of 768 values, 27 a query were within the error, at
+    a mean cosine of 0.14; 650 at 0.967. At 0.996 they were 5,100, and all this took as
+    long as products in float64 would; where all features are the same, ten times that.
+
     Parameters
     ----------
     query, gallery
         Features of the same dimension.
     chunk_size
-        Queries whose distances are held at once. It changes memory, not the result.
+        Queries whose float32 products are held at once. It changes memory, not the
+        result.
 
     Returns
     -------
@@ -63,21 +75,26 @@ def match_features(query: FeatureSet, gallery: FeatureSet, chunk_size: int) -> M
     if chunk_size < 1:
         raise RankingError(f"chunk_size: must be at least 1, got {chunk_size}")
     _check_identities(query.pids)
-    parts = [Matches(*np.empty((4, 0), np.int64))]
-    for start in range(0, len(query.pids), chunk_size):
-        rows = slice(start, start + chunk_size)
-        part = match_distmat(
-            cosine_distances(query.features[rows], gallery.features),
-            query.pids[rows],
-            query.camids[rows],
-            gallery.pids,
-            gallery.camids,
-        )
-        parts.append(part._replace(query=part.query + start))
-    matches = Matches(*map(np.concatenate, zip(*parts, strict=True)))
-    if not len(matches.query):
+    pairs = true_pairs(
+        Images(query.features, query.pids, query.camids),
+        Images(gallery.features, gallery.pids, gallery.camids),
+    )
+    if not len(pairs.rows):
         raise RankingError(_no_match(query.pids, gallery.pids))
-    return matches
+    features, columns = pairs.query.features, pairs.gallery.features.T
+    distances = pair_distances(features, columns.T, pairs.rows, pairs.columns)
+    # What rounds to the target's distance is up to half a step of the grid above it.
+    # Products are left as they are but for their sign: small is near.
+    bounds = distances.astype(np.float64) + GRID / 2 - 1
+    error = product_error(features.shape[1])
+    order, targets = nearest_first(pairs, distances, bounds - error, bounds + error)
+    counts = np.empty((2, len(order)), np.int64)
+    held = np.empty((min(chunk_size, len(features)), columns.shape[1]), np.float32)
+    for start in range(0, len(features), chunk_size):
+        negated = -features[start : start + chunk_size]
+        products = np.matmul(negated, columns, out=held[: len(negated)])
+        count_wrong(products, start, *pairs[:3], targets, counts)
+    return _matches(pairs, order, counts, gallery.camids)
 
 
 def match_distmat(
@@ -96,7 +113,7 @@ def match_distmat(
     ----------
     distmat
         ndarray of shape (num_query, num_gallery), any finite numbers; only their
-        order within a row counts.
+        order within a row counts. It is read, not copied, if its rows are contiguous.
     query_pids, query_camids
         Shape (num_query,).
     gallery_pids, gallery_camids
@@ -105,41 +122,32 @@ def match_distmat(
     Returns
     -------
     Matches
-        Rows in order of the queries; none for a query without a true match. In time
-        O(num_gallery log num_gallery) a query.
+        Rows in order of the queries, for each of them in order of the cameras, then of
+        the gallery; none for a query without a true match. In time
+        O(num_gallery log num_matches) a query.
     """
-    order = np.argsort(gallery_camids, kind="stable")
-    order = order[gallery_pids[order] != JUNK_PID]
-    pids, camids = gallery_pids[order], gallery_camids[order]
-    cameras, first = np.unique(camids, return_index=True)
-    bounds = [*first.tolist(), len(order)]
-    camera_of = np.searchsorted(cameras, camids)
-
-    queries, matches, wrong, wrong_in_camera = [], [], [], []
-    for row, distances in enumerate(distmat[:, order]):
-        same = np.flatnonzero(pids == query_pids[row])
-        match = same[camids[same] != query_camids[row]]
-        targets = distances[match]
-        distances[same] = np.inf  # neither a match nor an ignored image is wrong
-        counts = np.empty((len(cameras), len(match)), np.int64)
-        for camera in range(len(cameras)):
-            segment = distances[bounds[camera] : bounds[camera + 1]]
-            segment.sort()
-            counts[camera] = np.searchsorted(segment, targets, side="right")
-        queries.append(np.full(len(match), row))
-        matches.append(match)
-        wrong.append(counts.sum(axis=0))
-        wrong_in_camera.append(counts[camera_of[match], np.arange(len(match))])
-    return Matches(
-        query=_joined(queries),
-        camid=camids[_joined(matches)].astype(np.int64),
-        wrong=_joined(wrong),
-        wrong_in_camera=_joined(wrong_in_camera),
+    features = np.empty((0, 0), np.float32)  # nothing is estimated, so none are read
+    pairs = true_pairs(
+        Images(features, query_pids, query_camids),
+        Images(features, gallery_pids, gallery_camids),
     )
+    distances = distmat[pairs.rows, pairs.columns]
+    order, targets = nearest_first(pairs, distances, distances, distances)
+    counts = np.empty((2, len(order)), np.int64)
+    count_wrong(np.ascontiguousarray(distmat), 0, *pairs[:3], targets, counts)
+    return _matches(pairs, order, counts, gallery_camids)
 
 
-def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    return np.concatenate([np.empty(0, np.int64), *parts])
+def _matches(
+    pairs: Pairs,
+    order: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    gallery_camids: Integers,
+) -> Matches:
+    wrong, wrong_in_camera = np.empty_like(counts)
+    wrong[order], wrong_in_camera[order] = counts
+    camid = gallery_camids[pairs.columns].astype(np.int64)
+    return Matches(pairs.rows, camid, wrong, wrong_in_camera)
 
 
 def _check_identities(query_pids: Integers) -> None:

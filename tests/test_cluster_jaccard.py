@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosscam.cluster import jaccard as module
-from crosscam.cluster.jaccard import RerankParams, nearest, reranked_distances
+from crosscam.cluster.jaccard import RerankParams, reranked_distances
+from crosscam.cluster.neighbours import nearest
+from crosscam.cluster.sparse_jaccard import TILE
+from crosscam.kernel import set_threads
 from tests import oracles
 
 seeds = st.integers(0, 2**32 - 1)
@@ -89,28 +92,6 @@ def test_is_the_mean_of_both_directions_of_the_published_form(seed, num, params)
         assert np.array(one_way) == pytest.approx(np.transpose(one_way))
 
 
-def test_neighbours_of_copies_are_the_lowest_indices():
-    copies = np.zeros((4, 4), np.float32)
-    expected = [[0, 1, 2], [1, 0, 2], [2, 0, 1], [3, 0, 1]]
-    assert nearest(copies, 3).tolist() == expected
-
-
-def test_an_image_comes_before_its_copies():
-    distances = between_points([7, 3, 3, 3])
-    assert nearest(distances, 2).tolist() == [[0, 1], [1, 2], [2, 1], [3, 1]]
-
-
-@given(seed=seeds, num=st.integers(1, 12), rows=st.integers(1, 12))
-def test_nearest_agrees_with_a_sort(seed, num, rows):
-    rng = np.random.default_rng(seed)
-    distances = rng.integers(0, 4, (num, num)).astype(np.float32)
-    count = int(rng.integers(1, num + 1))
-    expected = [oracles.neighbours(distances.tolist(), i, count) for i in range(num)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "ROWS", rows)
-        assert nearest(distances, count).tolist() == expected
-
-
 @pytest.mark.parametrize("num", [0, 1])
 def test_without_pairs(num):
     distances = np.zeros((num, num), np.float32)
@@ -148,22 +129,21 @@ def test_agrees_with_the_definition_where_distances_are_equal(seed, num, params)
 @given(seed=seeds, num=st.integers(2, 40), params=sizes)
 def test_is_a_distance_matrix(seed, num, params):
     distances = random_distances(np.random.default_rng(seed), num)
-    before = distances.copy()
     result = reranked_distances(distances, params)
+    assert result is distances
     assert result.dtype == np.float32
     assert np.array_equal(result, result.T)
     assert np.array_equal(np.diagonal(result), np.zeros(num))
     assert result.min() >= 0
     assert result.max() <= 1
-    assert np.array_equal(distances, before)
 
 
 @given(seed=seeds, num=st.integers(2, 30), params=sizes)
 def test_order_of_images_does_not_matter_without_ties(seed, num, params):
     rng = np.random.default_rng(seed)
     distances, order = random_distances(rng, num), rng.permutation(num)
+    permuted = reranked_distances(distances[order][:, order].copy(), params)
     result = reranked_distances(distances, params)
-    permuted = reranked_distances(distances[np.ix_(order, order)], params)
     assert permuted == pytest.approx(result[np.ix_(order, order)], abs=1e-6)
 
 
@@ -174,3 +154,59 @@ def test_unit_of_the_distances_does_not_matter(seed, factor, params):
         reranked_distances(np.float32(factor) * distances, params),
         reranked_distances(distances, params),
     )
+
+
+def in_float32(distances, params):
+    """Return the result as numpy does it on whole matrices, value by value."""
+    num = len(distances)
+    k1, k2 = min(params.k1, num - 1), min(params.k2, num)
+    rows = distances.tolist()
+    largest = distances.max(axis=1, keepdims=True)
+    scaled = distances / np.where(largest == 0, 1, largest)
+    vectors = np.zeros_like(scaled)
+    for i in range(num):
+        members = sorted(oracles.expanded_set(rows, i, k1))
+        weights = np.exp(-scaled[i, members])
+        vectors[i, members] = weights / weights.sum(dtype=np.float64)
+    near = nearest(distances, k2)
+    sums = np.zeros_like(vectors)
+    for neighbour in near.T:
+        sums += vectors[neighbour]
+    minima = np.minimum(sums[:, None], sums[None]).sum(axis=2, dtype=np.float64)
+    minima *= np.float32(1 / k2)
+    mixed = (1 - minima / (2 - minima)).astype(np.float32) * np.float32(
+        1 - params.lambda_
+    ) + scaled * np.float32(params.lambda_)
+    mean = np.clip((mixed + mixed.T) / 2, 0, 1)
+    np.fill_diagonal(mean, 0)
+    return mean
+
+
+@settings(max_examples=10)
+@given(seed=seeds, num=st.integers(2, 2 * TILE + 40), params=sizes)
+def test_every_bit_is_defined(seed, num, params):
+    rng = np.random.default_rng(seed)
+    distances = random_distances(rng, num)
+    if seed % 2:
+        distances = np.round(distances * 8) / 8  # ties
+    expected = in_float32(distances, params)
+    assert np.array_equal(reranked_distances(distances, params), expected)
+
+
+def test_threads_change_nothing():
+    distances = random_distances(np.random.default_rng(3), 4 * TILE + 1)
+    before = numba.get_num_threads()
+    try:
+        set_threads(1)
+        one = reranked_distances(distances.copy(), RerankParams(20, 6, 0.3))
+        set_threads(2)
+        two = reranked_distances(distances, RerankParams(20, 6, 0.3))
+    finally:
+        numba.set_num_threads(before)
+    assert np.array_equal(one, two)
+
+
+def test_what_is_no_number_is_not_hidden():
+    distances = random_distances(np.random.default_rng(3), 40)
+    distances[7, 9] = distances[9, 7] = np.nan
+    assert np.isnan(reranked_distances(distances, RerankParams(6, 3, 0.3))[7, 9])

@@ -1,9 +1,8 @@
-"""k-reciprocal Jaccard distances (re-ranked distances), computed sparsely.
+"""k-reciprocal Jaccard distances (re-ranked distances), in the place of the distances.
 
-The published code holds some four dense N × N matrices and walks through N images in
-Python twice. Here the neighbour sets are sparse matrices: the reciprocal sets are an
-element-wise product with the transpose, the overlaps that decide on the expansion a
-matrix product, and the query expansion another.
+The published code holds some four dense N × N matrices. Here the only one is the
+input. It is read once for the nearest neighbours, and once more while the result is
+written over it.
 
 References
 ----------
@@ -16,14 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
-
 from crosscam.cluster.distances import Distances
+from crosscam.cluster.neighbours import nearest_and_largest
+from crosscam.cluster.reciprocal import expanded_sets, expanded_vectors
+from crosscam.cluster.sparse_jaccard import mix_all
 from crosscam.params import Count, Fraction, Within
-
-ROWS = 1024  # rows partitioned at a time: bounds the working memory
 
 
 @dataclass(frozen=True)
@@ -46,19 +42,19 @@ class RerankParams:
 
 
 def reranked_distances(distances: Distances, params: RerankParams) -> Distances:
-    """Return ``(1 - λ) · Jaccard + λ · scaled distance`` between all pairs.
+    """Turn distances into ``(1 - λ) · Jaccard + λ · scaled distance``, in place.
 
     Parameters
     ----------
     distances
-        (num_images, num_images), symmetric, non-negative.
+        (num_images, num_images), symmetric, non-negative, C-contiguous. Overwritten.
     params
         Neighbourhood sizes; with k1 images or fewer, as many as there are.
 
     Returns
     -------
     ndarray
-        (num_images, num_images), symmetric, in [0, 1], 0 on the diagonal.
+        The same array, now symmetric, in [0, 1], 0 on the diagonal.
 
     Notes
     -----
@@ -70,116 +66,13 @@ def reranked_distances(distances: Distances, params: RerankParams) -> Distances:
     """
     num = len(distances)
     if num < 2:
-        return np.zeros_like(distances)
-    k1 = min(params.k1, num - 1)
-    scale = distances.max(axis=1, keepdims=True)
-    scale[scale == 0] = 1
-    scaled = distances / scale  # (num_images, num_images)
-    neighbours = nearest(distances, max(k1 + 1, min(params.k2, num)))
-    weights = _weights(scaled, _expanded(neighbours, k1))
-    expansion = _indicator(neighbours[:, : params.k2])
-    vectors = sparse.csr_array(expansion @ weights) / expansion.sum(axis=1)[0]
-    result = _jaccard_distances(sparse.csr_array(vectors))
-    result *= 1 - params.lambda_
-    scaled *= params.lambda_
-    result += scaled
-    result += result.T.copy()
-    result /= 2
-    np.fill_diagonal(result, 0)
-    return np.clip(result, 0, 1, out=result)
-
-
-def nearest(distances: Distances, num_neighbours: int) -> NDArray[np.int64]:
-    """Return each image's neighbours, itself first, then by distance and index.
-
-    Parameters
-    ----------
-    distances
-        (num_images, num_images), non-negative.
-    num_neighbours
-        At most num_images; the image itself is one of them.
-
-    Returns
-    -------
-    ndarray
-        (num_images, num_neighbours).
-    """
-    num = len(distances)
-    result = np.empty((num, num_neighbours), np.int64)
-    for start in range(0, num, ROWS):
-        block = distances[start : start + ROWS].copy()
-        own = np.arange(len(block))
-        block[own, start + own] = -1
-        limits = np.partition(block, num_neighbours - 1, axis=1)[:, num_neighbours - 1]
-        for row, (values, limit) in enumerate(zip(block, limits, strict=True)):
-            within = np.flatnonzero(values <= limit)
-            order = np.argsort(values[within], kind="stable")[:num_neighbours]
-            result[start + row] = within[order]
-    return result
-
-
-def _indicator(neighbours: NDArray[np.int64]) -> sparse.csr_array:
-    """Return the sparse matrix with 1 where column j is a neighbour of row i."""
-    num, width = neighbours.shape
-    starts = np.arange(0, num * width + 1, width)
-    ones = np.ones(num * width, np.float32)
-    return sparse.csr_array((ones, neighbours.ravel(), starts), shape=(num, num))
-
-
-def _reciprocal(neighbours: NDArray[np.int64]) -> sparse.csr_array:
-    """Return where i and j are neighbours of each other."""
-    forward = _indicator(neighbours)
-    return sparse.csr_array(forward.multiply(forward.T))
-
-
-def _expanded(neighbours: NDArray[np.int64], k1: int) -> sparse.csr_array:
-    """Return the expanded k-reciprocal sets R*: row i has entries at its members.
-
-    R(i, k1) takes in R(j, k1/2) of each of its members j of which more than two thirds
-    lie in R(i, k1); k1/2 is rounded half to even.
-    """
-    members = _reciprocal(neighbours[:, : k1 + 1])
-    halves = _reciprocal(neighbours[:, : round(k1 / 2) + 1])
-    overlaps = members @ halves.T  # |R(i, k1) ∩ R(j, k1/2)|
-    # 3 · overlap > 2 · size, in whole numbers: 2/3 itself has no exact float.
-    sizes = halves.sum(axis=1)
-    accepted = sparse.coo_array(overlaps.multiply(members))
-    row, column = accepted.coords
-    keep = 3 * accepted.data > 2 * sizes[column]
-    chosen = sparse.csr_array(
-        (accepted.data[keep], (row[keep], column[keep])), shape=members.shape
-    )
-    return sparse.csr_array(members + chosen @ halves)
-
-
-def _weights(scaled: Distances, sets: sparse.csr_array) -> sparse.csr_array:
-    """Return V: ``exp(-d)`` over each set, rows summing to 1."""
-    row = np.repeat(np.arange(len(scaled)), np.diff(sets.indptr))
-    values = np.exp(-scaled[row, sets.indices])
-    sums = np.bincount(row, values, minlength=len(scaled))
-    data = (values / sums[row]).astype(np.float32)
-    return sparse.csr_array((data, sets.indices, sets.indptr), shape=sets.shape)
-
-
-def _jaccard_distances(vectors: sparse.csr_array) -> Distances:
-    """Return ``1 - Σ min / Σ max`` between rows that sum to 1.
-
-    With m the sum of minima, the sum of maxima is 2 - m. Only the entries of the
-    columns that a row has are visited.
-    """
-    num = vectors.shape[0]
-    columns = sparse.csc_array(vectors)
-    result = np.empty((num, num), np.float32)
-    for i in range(num):
-        own = slice(vectors.indptr[i], vectors.indptr[i + 1])
-        indices = vectors.indices[own]
-        starts, ends = columns.indptr[indices], columns.indptr[indices + 1]
-        lengths = ends - starts
-        offsets = np.repeat(ends - np.cumsum(lengths), lengths)
-        entries = offsets + np.arange(lengths.sum())
-        minima = np.minimum(
-            np.repeat(vectors.data[own], lengths), columns.data[entries]
-        )
-        shared = np.bincount(columns.indices[entries], minima, minlength=num)
-        result[i] = 1 - shared / (2 - shared)
-    return result
+        distances[:] = 0
+        return distances
+    k1, k2 = min(params.k1, num - 1), min(params.k2, num)
+    near, largest = nearest_and_largest(distances, max(k1 + 1, k2))
+    largest[largest == 0] = 1
+    owner, member = expanded_sets(near[:, : k1 + 1], near[:, : round(k1 / 2) + 1])
+    scaled = distances[owner, member] / largest[owner]
+    vectors = expanded_vectors(owner, member, scaled, near[:, :k2])
+    mix_all(distances, largest, vectors, k2, params.lambda_)
+    return distances

@@ -126,9 +126,7 @@ def _seconds(run: Callable[[], object]) -> float:
     return min(took)
 
 
-def _clustering(
-    dim: int, inter: InterParams, num_scores: int
-) -> tuple[float, float]:
+def _clustering(dim: int, inter: InterParams, num_scores: int) -> tuple[float, float]:
     """Return seconds and bytes per pair of images that are clustered together."""
     rng = np.random.default_rng(0)
     features = rng.standard_normal((NUM_CLUSTERED, dim), np.float32)

@@ -36,10 +36,8 @@ lint: $(VENV)/.dev ## check style, types and spelling
 	@$(PY) -m mypy
 	@$(PY) -m codespell_lib
 
-# The others print pictures, baselines and results: no times.
-TIMED = $(filter-out ablation by_hand default_recipe determinism fuzz fuzz_targets histogram lab moved mutations sheet variations window,$(basename $(notdir $(wildcard benchmarks/[!_]*.py))))
-bench: $(VENV)/.runtime ## time every hot path beside what others ship
-	@for name in $(TIMED); do echo "== $$name"; $(PY) -m "benchmarks.$$name"; done
+bench: $(VENV)-bench/.made ## time every hot path beside what others ship (ARGS="--only ranking"; an hour)
+	@"$(VENV)-bench/bin/python" -m benchmarks.hot $(ARGS)
 
 recipe: $(VENV)/.runtime ## list the recipes, or write params.yaml: NAME=iids DATASET=market1501
 	@$(PY) -m recipes $(if $(FORCE),--force) $(NAME) $(DATASET)
@@ -121,6 +119,7 @@ requirements: $(VENV)/.dev ## compile requirements*.txt from pyproject.toml (ARG
 		--output-file requirements-servers.txt
 	@$(COMPILE) --group moto --output-file requirements-moto.txt
 	@$(COMPILE) --group audit --output-file requirements-audit.txt
+	@$(COMPILE) --group bench --no-deps --output-file requirements-bench.txt
 
 # A list of faults that has none of PyYAML 5.3 (CVE-2020-1747) is not the list: some mirrors
 # of the index give an answer and know nothing.
@@ -135,7 +134,7 @@ audit: $(VENV)-audit/.made ## ask for known faults of what requirements*.txt nam
 	[[ -z $$failed ]] || { echo "audit: known faults, or no answer, for$$failed" >&2; exit 1; }
 
 clean: ## remove the environment and every tool's cache, no data and no result
-	@rm -rf "$(VENV)" "$(VENV)-servers" "$(VENV)-moto" "$(VENV)-audit" .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	@rm -rf "$(VENV)" "$(VENV)-servers" "$(VENV)-moto" "$(VENV)-audit" "$(VENV)-bench" .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data: $(VENV)/.runtime ## remove all that was made of datasets in this clone (RAW=1: the zips, too)
@@ -177,4 +176,19 @@ $(VENV)-%/.made: requirements-%.txt
 	@"$(@D)/bin/python" -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear "$(@D)"
 	@"$(@D)/bin/python" $(PIP_INSTALL) <($(SETUPTOOLS) $<)
 	@"$(@D)/bin/python" $(PIP_INSTALL) $<
+	@touch "$@"
+
+# What the hot paths are timed beside, on the very numpy and torch of the environment
+# above. fastreid's ranking comes as Cython, to be built.
+SITE := -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+$(VENV)-bench/.made: requirements-bench.txt $(VENV)/.runtime
+	@"$(@D)/bin/python" -m pip --version >/dev/null 2>&1 || $(PY) -m venv --clear "$(@D)"
+	@$(PY) $(SITE) > "$$("$(@D)/bin/python" $(SITE))/crosscam.pth"
+	@"$(@D)/bin/python" $(PIP_INSTALL) <($(SETUPTOOLS) $<)
+	@"$(@D)/bin/python" $(PIP_INSTALL) $< --no-deps
+	@include=$$($(PY) -c "import numpy; print(numpy.get_include())"); \
+	cythonize=$$(realpath "$(@D)/bin/cythonize"); \
+	cd "$$("$(@D)/bin/python" $(SITE))/fastreid/evaluation/rank_cylib"; \
+	CFLAGS="-O3 -I$$include" "$$cythonize" --inplace --quiet rank_cy.pyx >/dev/null || \
+		echo "bench: needs a C compiler for fastreid's ranking: goes on without it" >&2
 	@touch "$@"

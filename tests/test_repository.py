@@ -313,6 +313,7 @@ def test_nothing_is_installed_without_its_hash() -> None:
         "requirements.txt",
         "requirements-servers.txt",
         "requirements-moto.txt",
+        "requirements-bench.txt",
     ):
         assert "\nsetuptools==" in (ROOT / name).read_text(), "it builds the others"
 

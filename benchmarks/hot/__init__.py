@@ -1,0 +1,1 @@
+"""The hot paths beside what others ship: time, memory and whether results agree."""

@@ -1,0 +1,1 @@
+"""One hot path each: inputs, ours, peers, agreement."""

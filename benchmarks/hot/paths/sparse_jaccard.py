@@ -1,0 +1,107 @@
+"""Sparse Jaccard distances from features, in the form of SpCL and Cluster Contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.hot.agree import ROWS, difference
+from benchmarks.hot.literal import first_neighbours, spcl_jaccard
+from benchmarks.hot.path import Agreement, Arrays, Case, Goal, Implementation, Path
+from benchmarks.hot.world import training_features
+
+K1, K2 = 30, 6
+
+
+def inputs(num: int) -> Arrays:
+    """Return features of a training set."""
+    return {"features": training_features(num, msmt=num > 20_000)}
+
+
+def ours(arrays: Arrays, *_: int) -> Callable[[], Arrays]:
+    """Start ours."""
+    from crosscam.cluster.neighbours import nearest_neighbours
+    from crosscam.cluster.sparse_jaccard import sparse_jaccard_distances
+
+    features = arrays["features"]
+
+    def run() -> Arrays:
+        neighbours, _ = nearest_neighbours(features, K1)
+        found = sparse_jaccard_distances(features, neighbours, K1, K2)
+        return {name: getattr(found, name) for name in ("indptr", "indices", "data")}
+
+    return run
+
+
+def dense(arrays: Arrays, *_: int) -> Callable[[], Arrays]:
+    """Start the published steps, with neighbours by faiss."""
+    import faiss
+
+    features = arrays["features"]
+
+    def run() -> Arrays:
+        index = faiss.IndexFlatL2(features.shape[1])
+        index.add(features)
+        _, ranks = index.search(features, K1)
+        return {"matrix": spcl_jaccard(features, ranks, K1, K2)}
+
+    return run
+
+
+def exact(arrays: Arrays, *_: int) -> Callable[[], Arrays]:
+    """Start them in float64, with ties in order."""
+
+    def run() -> Arrays:
+        features = arrays["features"].astype(np.float64)
+        features /= np.linalg.norm(features, axis=1, keepdims=True)
+        parts = []
+        for start in range(0, len(features), ROWS):
+            block = 1 - features[start : start + ROWS] @ features.T
+            parts.append(first_neighbours(block, K1, start))
+        ranks = np.concatenate(parts)
+        return {"matrix": spcl_jaccard(features, ranks, K1, K2)}
+
+    return run
+
+
+def same_entries(ours: Arrays, peer: Arrays, tolerance: float) -> Agreement:
+    """Compare a sparse matrix with a dense one, where 1 is what is not stored."""
+    starts, matrix = ours["indptr"], peer["matrix"]
+    largest, beyond = 0.0, 0
+    for start in range(0, len(matrix), ROWS):
+        block = np.ones_like(matrix[start : start + ROWS])
+        ends = starts[start : start + len(block) + 1]
+        rows = np.repeat(np.arange(len(block)), np.diff(ends))
+        stored = slice(ends[0], ends[-1])
+        block[rows, ours["indices"][stored]] = ours["data"][stored]
+        apart = np.abs(block - matrix[start : start + ROWS])
+        largest = float(np.maximum(largest, apart.max()))
+        beyond += int((~(apart <= tolerance)).sum())
+    return difference(largest, beyond, matrix.size, tolerance)
+
+
+SPCL = Goal(wall=6, growth=200)
+
+PATH = Path(
+    title="Jaccard distances from features (k1 30, k2 6), sparse",
+    inputs=inputs,
+    ours=Implementation("crosscam", ours),
+    peers={
+        "spcl": Implementation(
+            "SpCL, its steps in numpy and faiss",
+            dense,
+            tolerance=1e-6,
+            cases=("12,936",),
+        )
+    },
+    untimed={"exact": Implementation("the same in float64", exact)},
+    checks={"spcl": ("ours", "exact")},
+    agreement=same_entries,
+    cases=(
+        Case("12,936", (12_936,), {"spcl": SPCL}),
+        Case("32,621", (32_621,)),
+    ),
+    quick=(1000,),
+    warm=lambda _: (200,),
+)

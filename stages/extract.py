@@ -23,7 +23,7 @@ from crosscam.files import write_npz
 from crosscam.model.checkpoint import CheckpointError, load_checkpoint, untrained
 from crosscam.model.network import Architecture
 from crosscam.params import Count, FileName, ParamsError, Seed, read_params
-from crosscam.train.devices import ComputeParams, start_device
+from crosscam.train.devices import ComputeParams, placed, start_device
 from crosscam.train.features import features
 
 
@@ -51,9 +51,10 @@ def main() -> None:
     """Run the stage."""
     p = read_params(Path("params.yaml"), Params)
     device, folder = start_device(p.compute), Path("models/weights")
-    plain = untrained(p.model, p.seed, p.weights, folder).to(device)
+    plain = placed(untrained(p.model, p.seed, p.weights, folder), p.compute, device)
     path = Path("models") / p.extract.checkpoint
-    trained = plain if path.name == "none" else load_checkpoint(path).network.to(device)
+    trained = plain if path.name == "none" else load_checkpoint(path).network
+    placed(trained, p.compute, device)
     packed, split = PackedImages(Path("data/packed/images.bin")), Path("data/split")
     names = ("query", "gallery")
     tables = {n: read_table(split / f"{n}.csv", TEST_COLUMNS) for n in names}

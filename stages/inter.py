@@ -21,7 +21,7 @@ from crosscam.files import write_json, write_npz
 from crosscam.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from crosscam.params import ParamsError, read_params
 from crosscam.train.alternate import alternate
-from crosscam.train.devices import start_device
+from crosscam.train.devices import placed, start_device
 from crosscam.train.history import history, summary
 from crosscam.train.inter import InterParams
 from crosscam.train.intra import IntraParams
@@ -53,7 +53,7 @@ def main() -> None:
 def train(p: Params, device: torch.device, run: KeptRun) -> None:
     """Train from where the run is, and write the results."""
     network, heads = load_checkpoint(START)
-    network.to(device)
+    placed(network, p.compute, device)
     heads = {camid: head.to(device) for camid, head in heads.items()}
     table = read_table(TABLE, TRAIN_COLUMNS)
     images = training_set(PackedImages(IMAGES), table, network.architecture, p.compute)

@@ -21,7 +21,7 @@ from crosscam.files import write_json, write_npz
 from crosscam.model.checkpoint import CheckpointError, initial_network, save_checkpoint
 from crosscam.model.network import Architecture
 from crosscam.params import ParamsError, read_params
-from crosscam.train.devices import start_device
+from crosscam.train.devices import placed, start_device
 from crosscam.train.history import history, summary
 from crosscam.train.intra import IntraParams, intra_round
 from crosscam.train.measure import measure_styles
@@ -56,8 +56,8 @@ def train(p: Params, device: torch.device, run: KeptRun) -> None:
     table = read_table(TABLE, TRAIN_COLUMNS)
     images = training_set(PackedImages(IMAGES), table, p.model, p.compute)
     camids = sorted(table["camid"].unique().tolist())
-    network = initial_network(p.model, p.seed, p.weights, WEIGHTS, camids).to(device)
-    progress = run.progress(network, p.head)
+    network = initial_network(p.model, p.seed, p.weights, WEIGHTS, camids)
+    progress = run.progress(placed(network, p.compute, device), p.head)
     num, epochs, lr = p.intra.rounds, p.intra.epochs, p.intra.lr
     for number in range(num):
         at = Position("intra", number, num, stream=1)

@@ -3,14 +3,17 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import re
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from crosscam.params import ParamsError
-from crosscam.train.devices import ComputeParams, randomness, start_device
+from crosscam.params import ParamsError, parse_tree
+from crosscam.train.devices import ComputeParams, placed, randomness, start_device
+from tests.tiny import tiny_network
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +29,8 @@ def restored(monkeypatch):
     torch.use_deterministic_algorithms(False)
 
 
-def compute(device, threads=1):
-    return ComputeParams(device, threads, 1.0, 64)
+def compute(device, threads=1, **changes):
+    return ComputeParams(device, threads, 1.0, 64, **changes)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -77,7 +80,51 @@ def test_threads_and_deterministic_algorithms(caplog):
     assert torch.are_deterministic_algorithms_enabled()
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     assert f"torch {torch.__version__}" in caplog.text
-    assert "device cpu, 2 threads" in caplog.text
+    assert "device cpu, fp32, 2 threads" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("precision", "fp16", "must be one of ['fp32', 'bf16'], got 'fp16', did you"),
+        ("compile", 1, "expected bool, got 1"),
+    ],
+)
+def test_bad_values(key, value, fault):
+    tree = {**asdict(compute("cpu", precision="bf16", compile=True)), key: value}
+    with pytest.raises(ParamsError, match=re.escape(f"test: {key}: {fault}")):
+        parse_tree(tree, ComputeParams, "test")
+
+
+def test_fp32_is_not_tf32():
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    start_device(compute("cpu"))
+    assert not torch.backends.cuda.matmul.allow_tf32
+    assert not torch.backends.cudnn.allow_tf32
+
+
+def test_a_network_is_placed():
+    network = tiny_network()
+    assert network.precision == "fp32"
+    there = torch.device("meta")
+    assert placed(network, compute("cpu", precision="bf16"), there) is network
+    assert network.precision == "bf16"
+    assert {p.device.type for p in network.parameters()} == {"meta"}
+    assert not any("forward" in vars(module) for module in network.modules())
+
+
+def test_what_cannot_be_compiled_is_said_at_once(monkeypatch, caplog):
+    def fail(*_, **__):
+        raise RuntimeError("No working C++ compiler found\nat great length")
+
+    monkeypatch.setattr(torch, "compile", fail)
+    with pytest.raises(ParamsError) as caught:
+        start_device(compute("cpu", compile=True))
+    assert str(caught.value) == (
+        "compute.compile: torch cannot compile for cpu here, got RuntimeError: No "
+        "working C++ compiler found: install a C++ compiler (and Triton for a GPU), or "
+        "set it to false"
+    )
 
 
 def test_streams_repeat_by_seed_and_position():

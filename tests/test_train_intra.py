@@ -188,17 +188,26 @@ def test_the_loss_is_that_of_each_camera_alone(monkeypatch):
     seen = []
     original = module.camera_cross_entropy
 
-    def loss(logits, labels, camids):
-        seen.append(({c: v.shape for c, v in logits.items()}, labels, camids))
-        return original(logits, labels, camids)
+    def loss(logits, labels):
+        seen.append(({c: v.shape for c, v in logits.items()}, labels))
+        return original(logits, labels)
 
     monkeypatch.setattr(module, "camera_cross_entropy", loss)
     _, done = trained()
-    for shapes, labels, camids in seen:
+    for shapes, labels in seen:
+        assert sorted(shapes) == sorted(labels)
         for camid, (num_images, num_classes) in shapes.items():
-            assert num_images == (camids == camid).sum()
+            assert num_images == len(labels[camid])
             assert num_classes == done.heads[camid].weight.shape[0]
-            assert labels[camids == camid].max() < num_classes
+            assert labels[camid].max() < num_classes
+
+
+def test_a_batch_is_sorted_out_by_camera():
+    camids, labels = np.array([8, 2, 8, 5, 2]), np.array([3, 0, 1, 4, 7], np.int32)
+    own = module._by_camera(camids, labels, torch.device("cpu"))
+    assert {c: (p.tolist(), v.tolist()) for c, (p, v) in own.items()} == {
+        2: ([1, 4], [0, 7]), 5: ([3], [4]), 8: ([0, 2], [3, 1])
+    }  # fmt: skip
 
 
 # Self-distillation, AIBN and camera styles
@@ -233,13 +242,14 @@ def test_a_step_sees_one_view_or_two(setting, num_views):
 def test_the_loss_is_the_sum_of_its_parts(seed, weight):
     generator = torch.Generator().manual_seed(seed)
     first, second = torch.randn(2, 6, 4, generator=generator).requires_grad_()
-    labels, camids = torch.tensor([0, 1, 2, 1, 0, 2]), torch.tensor([5, 5, 5, 5, 8, 5])
+    labels, camids = np.array([0, 1, 2, 1, 0, 2]), np.array([5, 5, 5, 5, 8, 5])
+    own = module._by_camera(camids, labels, first.device)
     heads = {c: Head(4, 3, HeadParams("linear", 1.0), neck=False) for c in (5, 8)}
     for head in heads.values():
         torch.nn.init.normal_(head.weight, generator=generator)
     distil = DistilParams(weight, 9.0, 0.5)
     views = Views(first, second)
-    loss = module._loss(views, heads, labels, camids, distil).item()
+    loss = module._loss(views, heads, own, distil).item()
     one, two = (
         [heads[c](view[i]).tolist() for i, c in enumerate(camids.tolist())]
         for view in views
@@ -249,7 +259,7 @@ def test_the_loss_is_the_sum_of_its_parts(seed, weight):
     hard = -2 * sum(math.log(probability) for probability in right) / 6
     soft = 2 * oracles.soft_cross_entropy(two, one)
     assert loss == pytest.approx(hard + weight * soft, rel=1e-5)
-    alone = module._loss(Views(first, None), heads, labels, camids, distil).item()
+    alone = module._loss(Views(first, None), heads, own, distil).item()
     assert alone == pytest.approx(hard, rel=1e-5)
 
 

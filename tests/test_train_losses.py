@@ -81,32 +81,28 @@ def test_gradient_moves_positives_together_and_negatives_apart():
 
 def test_one_camera_is_the_cross_entropy():
     logits = {7: torch.tensor([[0.0, math.log(3)], [0.0, 0.0]])}
-    loss = camera_cross_entropy(logits, torch.tensor([1, 0]), torch.tensor([7, 7]))
+    loss = camera_cross_entropy(logits, {7: torch.tensor([1, 0])})
     assert loss.item() == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
 
 
 def test_two_cameras_by_hand():
-    # Camera 0 has rows 0 and 2, camera 1 row 1: 2 · (ln 2 + ln 3 + ln 2) / 3.
+    # Camera 0 has two images, camera 1 one: 2 · (ln 2 + ln 3 + ln 2) / 3.
     logits = {0: torch.zeros(2, 2), 1: torch.zeros(1, 3)}
-    labels, camids = torch.tensor([0, 2, 1]), torch.tensor([0, 1, 0])
-    loss = camera_cross_entropy(logits, labels, camids)
+    labels = {0: torch.tensor([0, 1]), 1: torch.tensor([2])}
+    loss = camera_cross_entropy(logits, labels)
     assert loss.item() == pytest.approx(2 * math.log(2 * 3 * 2) / 3)
 
 
 @given(seed=seeds, num_cameras=st.integers(1, 4), num=st.integers(1, 5))
 def test_is_the_sum_of_means_where_cameras_are_equal_in_number(seed, num_cameras, num):
     generator = torch.Generator().manual_seed(seed)
-    camids = torch.arange(num_cameras).repeat(num)
-    labels = torch.randint(3, camids.shape, generator=generator)
-    logits = {c: torch.randn(num, 3, generator=generator) for c in range(num_cameras)}
-    expected = sum(
-        F.cross_entropy(logits[camid], labels[camids == camid]).item()
-        for camid in logits
-    )
-    loss = camera_cross_entropy(logits, labels, camids)
+    labels = dict(enumerate(torch.randint(3, (num_cameras, num), generator=generator)))
+    logits = {c: torch.randn(num, 3, generator=generator) for c in labels}
+    expected = sum(F.cross_entropy(logits[c], labels[c]).item() for c in logits)
+    loss = camera_cross_entropy(logits, labels)
     assert loss.item() == pytest.approx(expected, rel=1e-5)
     turned = dict(reversed(logits.items()))
-    assert camera_cross_entropy(turned, labels, camids).item() == pytest.approx(
+    assert camera_cross_entropy(turned, labels).item() == pytest.approx(
         loss.item(), rel=1e-5
     )
 
@@ -172,7 +168,8 @@ def test_cameras_weigh_as_in_the_cross_entropy(seed, num):
         camid: torch.randn((camids == camid).sum(), 3, generator=generator)
         for camid in camids.unique().tolist()
     }
-    expected = camera_cross_entropy(logits, labels, camids).item()
+    own = {camid: labels[camids == camid] for camid in logits}
+    expected = camera_cross_entropy(logits, own).item()
     teacher = {camid: teachers[camids == camid] for camid in logits}
     loss = camera_soft_cross_entropy(logits, teacher).item()
     assert loss == pytest.approx(expected, rel=1e-5)

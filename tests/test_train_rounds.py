@@ -37,6 +37,16 @@ def test_training_set(tmp_path):
         assert np.array_equal(pixels.permute(1, 2, 0), random_pixels(seed, 64, 32))
 
 
+def test_a_training_set_is_put_where_it_is_computed(tmp_path, monkeypatch):
+    (tmp_path / "images.bin").write_bytes(blob := encoded(random_pixels(0, 64, 32)))
+    table = pd.DataFrame({"offset": [0], "size": [len(blob)], "camid": [4]})
+    monkeypatch.setattr(module, "chosen_device", lambda name: torch.device("meta"))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**9, 10**9))
+    packed = PackedImages(tmp_path / "images.bin")
+    images = training_set(packed, table, ARCHITECTURE, SETTING.compute)
+    assert images.pixels.is_meta
+
+
 def test_memory_for_all_distances_is_looked_at_first(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "PAIR_BYTES", 10**18)
     (tmp_path / "images.bin").write_bytes(b"no image")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from torch import Generator, Tensor
 
+from crosscam.data.sending import sent
 from crosscam.params import Fraction, Within
 
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma, as in torchvision
@@ -70,9 +72,24 @@ def normalise(
     mean, std
         Per channel, of pixel values in [0, 1].
     """
-    shift = torch.tensor(mean, device=images.device).view(3, 1, 1) * 255
-    scale = torch.tensor(std, device=images.device).view(3, 1, 1) * 255
+    both = torch.tensor([mean, std]).view(2, 3, 1, 1) * 255
+    shift, scale = sent(both, images.device).unbind()
     return (images.float() - shift) / scale
+
+
+class _Draws(NamedTuple):
+    """What is drawn for each image of a batch, float32, (…, num_images).
+
+    `move` is whether to flip (1 or 0) and the crop's offsets down and right; `colour`
+    the factors of brightness, contrast and saturation; `tint` those of the channels;
+    `box` the rectangle to erase: top, bottom, left and right, empty for most. `colour`
+    and `tint` have no rows where nothing is drawn.
+    """
+
+    move: Tensor
+    colour: Tensor
+    tint: Tensor
+    box: Tensor
 
 
 def augment(
@@ -85,7 +102,7 @@ def augment(
     """Return randomly varied, normalised images.
 
     In order: flip and crop, colour, normalisation, erasing. The draws are made on the
-    CPU, so that they are the same on every device.
+    CPU, so that they are the same on every device, and sent there all at once.
 
     Parameters
     ----------
@@ -103,74 +120,81 @@ def augment(
     Tensor
         (num_images, 3, height, width), float32.
     """
-    moved = _flip_and_crop(images, params, generator).float()
-    coloured = _colour(moved, params, generator)
-    return _erase(normalise(coloured, mean, std), params, generator)
-
-
-def _uniform(
-    num: int, low: float, high: float, generator: Generator, device: torch.device
-) -> Tensor:
-    draws = torch.rand(num, generator=generator) * (high - low) + low
-    return draws.to(device)
-
-
-def _flip_and_crop(
-    images: Tensor, params: AugmentParams, generator: Generator
-) -> Tensor:
     num, _, height, width = images.shape
-    pad, device = params.pad, images.device
-    flip = _uniform(num, 0, 1, generator, device) < params.flip
-    down, right = (
-        torch.randint(2 * pad + 1, (num, 1), generator=generator).to(device)
+    drawn = _drawn(num, height, width, params, generator)
+    ends = np.cumsum([len(part) for part in drawn])[:-1].tolist()
+    draws = _Draws(*sent(torch.cat(drawn), images.device).tensor_split(ends))
+    moved = _flip_and_crop(images, draws.move, params.pad).float()
+    coloured = _colour(moved, draws)
+    return _erase(normalise(coloured, mean, std), draws.box)
+
+
+def _drawn(
+    num: int, height: int, width: int, params: AugmentParams, generator: Generator
+) -> _Draws:
+    def uniform(low: float, high: float, count: int = num) -> Tensor:
+        return torch.rand(count, generator=generator) * (high - low) + low
+
+    flip = (uniform(0, 1) < params.flip).float()
+    offsets = [
+        torch.randint(2 * params.pad + 1, (num, 1), generator=generator)[:, 0]
         for _ in range(2)
-    )
+    ]
+    colour = tint = torch.empty(0, num)
+    if params.colour > 0:
+        low, high = 1 - params.colour, 1 + params.colour
+        colour = torch.stack([uniform(low, high) for _ in range(3)])
+    if params.tint > 0:
+        tint = uniform(1 - params.tint, 1 + params.tint, 3 * num).view(num, 3).T
+    chosen = uniform(0, 1) < params.erase
+    area = uniform(*params.erase_area) * height * width
+    spread = -torch.log(torch.tensor(params.erase_aspect)).item()
+    aspect = uniform(-spread, spread).exp()
+    tall = (area * aspect).sqrt().round().clamp(1, height)
+    wide = (area / aspect).sqrt().round().clamp(1, width)
+    top = (uniform(0, 1) * (height - tall + 1)).floor()
+    left = (uniform(0, 1) * (width - wide + 1)).floor()
+    bottom = torch.where(chosen, top + tall, top)
+    box = torch.stack([top, bottom, left, left + wide])
+    return _Draws(torch.stack([flip, *offsets]), colour, tint, box)
+
+
+def _flip_and_crop(images: Tensor, move: Tensor, pad: int) -> Tensor:
+    num, _, height, width = images.shape
+    device = images.device
+    flip, down, right = move.long()[:, :, None]
     rows = torch.arange(height, device=device) + down  # (num, height)
     columns = torch.arange(width, device=device).expand(num, width)
-    columns = torch.where(flip[:, None], columns.flip(1), columns) + right
-    padded = F.pad(images, (pad, pad, pad, pad))
+    columns = torch.where(flip.bool(), columns.flip(1), columns) + right
+    padded = F.pad(images, (pad,) * 4)
     image = torch.arange(num, device=device)[:, None, None]
-    channels_last = padded.permute(0, 2, 3, 1)[
-        image, rows[:, :, None], columns[:, None]
-    ]
-    return channels_last.permute(0, 3, 1, 2)
+    channels_last = padded.permute(0, 2, 3, 1)
+    cropped = channels_last[image, rows[:, :, None], columns[:, None]]
+    return cropped.permute(0, 3, 1, 2)
 
 
-def _colour(images: Tensor, params: AugmentParams, generator: Generator) -> Tensor:
-    num, device = len(images), images.device
-    low, high = 1 - params.colour, 1 + params.colour
-    if params.colour > 0:
-        brightness, contrast, saturation = (
-            _uniform(num, low, high, generator, device).view(num, 1, 1, 1)
-            for _ in range(3)
-        )
-        luma = torch.tensor(GREY, device=device).view(1, 3, 1, 1)
+def _colour(images: Tensor, draws: _Draws) -> Tensor:
+    if len(draws.colour):
+        brightness, contrast, saturation = draws.colour[:, :, None, None, None]
+        luma = sent(torch.tensor(GREY), images.device).view(1, 3, 1, 1)
         images = images * brightness
         grey = (images * luma).sum(1, keepdim=True)
         middle = grey.mean(dim=(2, 3), keepdim=True)
         images = middle + (images - middle) * contrast
         grey = (images * luma).sum(1, keepdim=True)
         images = grey + (images - grey) * saturation
-    if params.tint > 0:
-        factors = _uniform(3 * num, 1 - params.tint, 1 + params.tint, generator, device)
-        images = images * factors.view(num, 3, 1, 1)
+    if len(draws.tint):
+        images = images * draws.tint.T[:, :, None, None]
     return images.clamp(0, 255)
 
 
-def _erase(images: Tensor, params: AugmentParams, generator: Generator) -> Tensor:
-    num, _, height, width = images.shape
+def _erase(images: Tensor, box: Tensor) -> Tensor:
+    height, width = images.shape[2:]
     device = images.device
-    chosen = _uniform(num, 0, 1, generator, device) < params.erase
-    area = _uniform(num, *params.erase_area, generator, device) * height * width
-    spread = -torch.log(torch.tensor(params.erase_aspect)).item()
-    aspect = _uniform(num, -spread, spread, generator, device).exp()
-    tall = (area * aspect).sqrt().round().clamp(1, height)
-    wide = (area / aspect).sqrt().round().clamp(1, width)
-    top = (_uniform(num, 0, 1, generator, device) * (height - tall + 1)).floor()
-    left = (_uniform(num, 0, 1, generator, device) * (width - wide + 1)).floor()
+    top, bottom, left, right = box[:, :, None]
     rows = torch.arange(height, device=device)
+    in_rows = (rows >= top) & (rows < bottom)  # (num, height)
     columns = torch.arange(width, device=device)
-    in_rows = (rows >= top[:, None]) & (rows < (top + tall)[:, None])
-    in_columns = (columns >= left[:, None]) & (columns < (left + wide)[:, None])
-    erased = in_rows[:, :, None] & in_columns[:, None, :] & chosen[:, None, None]
+    in_columns = (columns >= left) & (columns < right)
+    erased = in_rows[:, :, None] & in_columns[:, None, :]
     return images.masked_fill(erased[:, None], 0.0)

@@ -115,9 +115,8 @@ class AIBN(nn.Module):
         batch_var = var.mean(0, keepdim=True) + mean.var(0, correction=0, keepdim=True)
         with torch.no_grad():
             self.num_batches_tracked += 1
-            share = self.momentum
-            if share is None:
-                share = 1 / float(self.num_batches_tracked)
+            alike = 1 / self.num_batches_tracked  # looked at by the device alone
+            share = alike if self.momentum is None else self.momentum
             self.running_mean.lerp_(batch_mean.flatten(), share)
             self.running_var.lerp_(batch_var.flatten(), share)
         return batch_mean, batch_var

@@ -75,7 +75,7 @@ class Moments(nn.Module):
         scale = ratio.sqrt().masked_fill(stays, 1)[:, :, None, None]
         own = self.from_mean[pairs].masked_fill(stays, 0)[:, :, None, None]
         mean = self.mean[style.targets].masked_fill(stays, 0)[:, :, None, None]
-        return torch.addcmul(mean, maps - own, scale)
+        return torch.addcmul(mean, maps - own, scale).to(maps.dtype)
 
     @torch.no_grad()
     def arrive_as_they_are(self) -> None:

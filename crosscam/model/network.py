@@ -21,6 +21,7 @@ from crosscam.params import Fraction, ParamsError, Within
 
 Side = Annotated[int, Within(1, 2048)]  # pixels; one image of 2,048² takes a GB already
 Option = str | int | float | bool | tuple[int, ...]
+Precision = Literal["fp32", "bf16"]
 
 # Arguments of timm.create_model that would load weights past all checks of ours.
 LOADING = {
@@ -109,6 +110,10 @@ class Network(nn.Module):
         Of the pixel values in [0, 1], per channel, that the backbone expects.
     feature_size
         Length of a feature vector.
+    precision
+        Of the arithmetic up to the last feature maps: ``fp32``, or ``bf16`` by
+        autocast, with about 3 significant digits; statistics of AIBN and of camera
+        styles, pooling, neck and features are float32 all the same.
 
     Raises
     ------
@@ -121,6 +126,7 @@ class Network(nn.Module):
     def __init__(self, architecture: Architecture, camids: Sequence[int] = ()) -> None:
         super().__init__()
         self.architecture = architecture
+        self.precision: Precision = "fp32"
         self.backbone = _backbone(architecture)
         with _explained(architecture):
             self.feature_size = _feature_size(self.backbone, architecture.image_size)
@@ -158,7 +164,14 @@ class Network(nn.Module):
             num_images as there are cameras.
         """
         images = images.contiguous(memory_format=torch.channels_last)
-        features: Tensor = self.neck(self.backbone(images))
+        if self.precision == "fp32":
+            pooled = self.backbone(images)
+        else:
+            with torch.autocast(images.device.type, torch.bfloat16):
+                maps = self.backbone.forward_features(images)
+            # Not in bf16 either: it would round the mean over all positions.
+            pooled = self.backbone.forward_head(maps.float())
+        features: Tensor = self.neck(pooled)
         return features
 
 

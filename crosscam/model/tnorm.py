@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from crosscam.data.sending import sent
 from crosscam.model.moments import STAYS, Moments, MomentSums, Style
 from crosscam.params import ParamsError
 
@@ -61,7 +62,7 @@ class CameraStyles(nn.Module):
         return output if self._action is None else self._action(layer, output)
 
     def positions(self, camids: NDArray[np.integer]) -> Tensor:
-        """Return the positions of cameras in the list of all.
+        """Return the positions of cameras in the list of all, on the CPU.
 
         Raises
         ------
@@ -75,7 +76,7 @@ class CameraStyles(nn.Module):
                 f"{[c + 1 for c in self.camids]}: set extract.restyle to false"
             )
         found = np.searchsorted(np.array(self.camids), camids)
-        return torch.from_numpy(found).to(self._moments(0).mean.device)
+        return torch.from_numpy(found)
 
     @contextmanager
     def applied(self, style: Style) -> Iterator[None]:
@@ -84,16 +85,18 @@ class CameraStyles(nn.Module):
         Parameters
         ----------
         style
-            Of the images of the batch.
+            Of the images of the batch; on the CPU, so that no GPU has to be asked.
         """
-
-        def act(layer: int, maps: Tensor) -> Tensor:
-            return self._moments(layer).restyled(maps, style)
-
         # The first of two views: three layers of arithmetic that change nothing.
         if bool((style.targets == STAYS).all()):
             yield
             return
+        device = self._moments(0).mean.device
+        there = Style(sent(style.sources, device), sent(style.targets, device))
+
+        def act(layer: int, maps: Tensor) -> Tensor:
+            return self._moments(layer).restyled(maps, there)
+
         with self._acting(act):
             yield
 
@@ -107,7 +110,7 @@ class CameraStyles(nn.Module):
         Parameters
         ----------
         sources
-            (num_images,), positions of the images' cameras.
+            (num_images,), positions of the images' cameras, on the network's device.
         """
         style = self._towards_all(sources)
 
@@ -140,7 +143,7 @@ class CameraStyles(nn.Module):
         Parameters
         ----------
         sources
-            (num_images,), positions of the images' cameras.
+            (num_images,), positions of the images' cameras, on the network's device.
         sums
             One per layer.
         """
@@ -163,7 +166,7 @@ class CameraStyles(nn.Module):
         Parameters
         ----------
         sources
-            (num_images,), positions of the images' cameras.
+            (num_images,), positions of the images' cameras, on the network's device.
         number
             Of the layer, from 1: before the first one there are no styles.
         sums

@@ -14,6 +14,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import nn
 
 from crosscam.kernel import set_threads
+from crosscam.model.compiling import check_compiler, compile_stages
+from crosscam.model.network import Network, Precision
 from crosscam.params import Count, ParamsError, Positive
 
 log = logging.getLogger(__name__)
@@ -34,46 +36,92 @@ class ComputeParams:
         Larger sets of decoded images are mapped from a temporary file (10^9 bytes).
     batch_size
         Images in a pass of feature extraction.
+    precision
+        Of the backbone's arithmetic: ``fp32``, or ``bf16`` by autocast, in training and
+        in extraction. All else is float32 either way: statistics of norms, pooling,
+        heads, losses, the optimiser, weights and features.
+    compile
+        Whether torch compiles the backbone's stages.
     """
 
     device: Literal["auto", "cpu", "cuda"]
     threads: Count
     image_cache_gb: Positive
     batch_size: Count
+    precision: Precision = "fp32"
+    compile: bool = False
 
 
 def start_device(params: ComputeParams) -> torch.device:
-    """Set threads and deterministic algorithms, and return the device.
+    """Set threads, deterministic algorithms and exact products; return the device.
+
+    Raises
+    ------
+    ParamsError
+        If a GPU is asked for and there is none, or torch cannot compile here.
+    """
+    # numba first: when its threads start, it sets the number of OpenMP's, torch's too.
+    set_threads(params.threads)
+    torch.set_num_threads(params.threads)
+    # numpy's products too: on 4 threads instead of 1 they changed the pseudo labels of
+    # 115 of 1,111 images, as they differ in the last bits.
+    threadpool_limits(params.threads)
+    torch.use_deterministic_algorithms(True)
+    # Without it, matrix products on a GPU raise under deterministic algorithms.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    # fp32 means it, as on a CPU: TF32 keeps 10 of the 23 bits of each factor, and torch
+    # would let convolutions have it. Who wants tensor cores asks for bf16.
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    device = chosen_device(params.device)
+    log.info(
+        "python %s, torch %s, numpy %s, device %s, %s%s, %d threads",
+        platform.python_version(),
+        torch.__version__,
+        np.__version__,
+        device,
+        params.precision,
+        " compiled" if params.compile else "",
+        params.threads,
+    )
+    if params.compile:
+        check_compiler(device)
+    return device
+
+
+def chosen_device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
+    """Return the device of a name; ``auto`` is a GPU where there is one.
 
     Raises
     ------
     ParamsError
         If a GPU is asked for and there is none.
     """
-    torch.set_num_threads(params.threads)
-    # numpy's products too: on 4 threads instead of 1 they changed the pseudo labels of
-    # 115 of 1,111 images, as they differ in the last bits.
-    threadpool_limits(params.threads)
-    set_threads(params.threads)
-    torch.use_deterministic_algorithms(True)
-    # Without it, matrix products on a GPU raise under deterministic algorithms.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.backends.cudnn.benchmark = False
-    if params.device == "cuda" and not torch.cuda.is_available():
+    if name == "cuda" and not torch.cuda.is_available():
         raise ParamsError(
             "compute.device: torch finds no GPU, got 'cuda': set it to auto or cpu"
         )
-    name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name if params.device == "auto" else params.device)
-    log.info(
-        "python %s, torch %s, numpy %s, device %s, %d threads",
-        platform.python_version(),
-        torch.__version__,
-        np.__version__,
-        device,
-        params.threads,
-    )
-    return device
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(found if name == "auto" else name)
+
+
+def placed(network: Network, params: ComputeParams, device: torch.device) -> Network:
+    """Return the network, on the device and computing as `params` say.
+
+    Parameters
+    ----------
+    network
+        Is changed in place; a second time changes nothing.
+    params
+        For precision and compilation.
+    device
+        Of `start_device`.
+    """
+    network.precision = params.precision
+    if params.compile:
+        compile_stages(network)
+    return network.to(device)
 
 
 @dataclass(frozen=True)

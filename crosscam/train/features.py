@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crosscam.data.augment import normalise
+from crosscam.data.sending import sent
 from crosscam.model.heads import Head
 from crosscam.model.network import Network
 from crosscam.train.devices import device_of
@@ -97,9 +98,9 @@ def styled_features(
         raw = raw_features(network, images, batch_size)
         return StyledFeatures(raw, score_vectors(heads, raw))
     network.eval()
-    sources = styles.positions(camids)
+    sources = sent(styles.positions(camids), device_of(network))
     raws = [torch.empty(0, network.feature_size, device=device_of(network))]
-    scores = [score_vectors(heads, raws[0])]
+    scores = [_scores(heads, dict.fromkeys(heads, raws[0]), raws[0])]
     size = max(1, batch_size // len(styles.camids))
     for start in range(0, len(images), size):
         own = sources[start : start + size]
@@ -107,8 +108,8 @@ def styled_features(
             passed = _mirrored(network, images[start : start + size])
         raws.append(passed.mean(0))
         by_camera = dict(zip(styles.camids, passed, strict=True))
-        scores.append(_scores(heads, by_camera, len(own)))
-    return StyledFeatures(torch.cat(raws), np.concatenate(scores))
+        scores.append(_scores(heads, by_camera, raws[-1]))
+    return StyledFeatures(torch.cat(raws), torch.cat(scores).cpu().numpy())
 
 
 def features(
@@ -139,7 +140,7 @@ def features(
 
 def _mirrored(network: Network, pixels: Tensor) -> Tensor:
     """Return features averaged over mirror images, (num_styles, num_images, dim)."""
-    batch = normalise(pixels.to(device_of(network)), network.mean, network.std)
+    batch = normalise(sent(pixels, device_of(network)), network.mean, network.std)
     both = network(torch.cat([batch, batch.flip(3)]))
     sides = both.view(-1, 2, len(pixels), network.feature_size)
     mean: Tensor = (sides[:, 0] + sides[:, 1]) / 2
@@ -168,14 +169,18 @@ def score_vectors(heads: Mapping[int, Head], raw: Tensor) -> NDArray[np.float32]
     ndarray
         (num_images, number of classes of all heads); each row sums to len(heads).
     """
-    return _scores(heads, dict.fromkeys(heads, raw), len(raw))
+    scores: NDArray[np.float32]
+    scores = _scores(heads, dict.fromkeys(heads, raw), raw).cpu().numpy()
+    return scores
 
 
 def _scores(
-    heads: Mapping[int, Head], raws: Mapping[int, Tensor], num_images: int
-) -> NDArray[np.float32]:
-    """Return the scores of each camera's head for the features in its style."""
-    parts = [heads[c].eval()(raws[c]).softmax(1).cpu() for c in sorted(heads)]
-    scores: NDArray[np.float32]
-    scores = torch.cat([*parts, torch.empty(num_images, 0)], dim=1).numpy()
-    return scores
+    heads: Mapping[int, Head], raws: Mapping[int, Tensor], raw: Tensor
+) -> Tensor:
+    """Return the scores of each camera's head for the features in its style.
+
+    They stay on the device, so that the passes over the images need not wait. `raw` is
+    for the number of the images, where there are no heads.
+    """
+    parts = [heads[c].eval()(raws[c]).softmax(1) for c in sorted(heads)]
+    return torch.cat([*parts, raw[:, :0]], dim=1)

@@ -22,6 +22,7 @@ from crosscam.cluster.jaccard import RerankParams
 from crosscam.cluster.pseudo_labels import CutParams, PseudoLabels
 from crosscam.cluster.scores import mixing_weight
 from crosscam.data.samplers import Rows, identity_batches
+from crosscam.data.sending import sent
 from crosscam.model.heads import Head
 from crosscam.model.network import Network
 from crosscam.params import Count, Fraction, NonNegative, Positive, Within
@@ -226,15 +227,15 @@ def train_on(
         If the loss is not finite.
     """
     labels, head = clusters.pseudo_labels, clusters.heads[ALL_CAMERAS]
-    targets = torch.from_numpy(labels).long().to(device_of(network))
+    device = device_of(network)
     lr = params.lr * params.lr_decay**position.round
     phase = Phase(network, [head], setting.optim, lr=lr, num_epochs=params.epochs)
 
     def loss_of(rows: Rows, generator: torch.Generator) -> Tensor:
         two = setting.distil.cross_entropy > 0 or setting.distil.triplet > 0
         views = views_of(network, images, rows, setting, generator, two=two)
-        labels = targets[torch.from_numpy(rows)]
-        return _loss(views, head, labels, params.triplet, setting.distil)
+        own = sent(torch.from_numpy(labels[rows]).long(), device)
+        return _loss(views, head, own, params.triplet, setting.distil)
 
     network.train()
     return train_epochs(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from crosscam.cluster.cameras import intra_pseudo_labels
 from crosscam.cluster.jaccard import RerankParams
 from crosscam.cluster.pseudo_labels import CutParams, PseudoLabels
 from crosscam.data.samplers import Rows, camera_batches
+from crosscam.data.sending import sent
 from crosscam.model.heads import Head
 from crosscam.model.network import Network
 from crosscam.params import Count, Positive, Within
@@ -115,16 +116,15 @@ def intra_round(
         return _clusters(network, images, params, setting, position, styled=styled)
 
     labels, heads = progress.clusters(position, prepare)
-    targets = torch.from_numpy(labels).long().to(device_of(network))
+    device = device_of(network)
     phase = Phase(network, heads.values(), setting.optim, lr=lr, num_epochs=epochs)
     size = params.batch_per_camera * len(heads)
 
     def loss_of(rows: Rows, generator: torch.Generator) -> Tensor:
         two = setting.distil.cross_entropy > 0
         views = views_of(network, images, rows, setting, generator, two=two)
-        own = torch.from_numpy(images.camids[rows]).to(targets.device)
-        labels = targets[torch.from_numpy(rows)]
-        return _loss(views, heads, labels, own, setting.distil)
+        own = _by_camera(images.camids[rows], labels[rows], device)
+        return _loss(views, heads, own, setting.distil)
 
     network.train()
     return train_epochs(
@@ -166,27 +166,42 @@ def _clusters(
     return Clusters(labels, heads)
 
 
+class _Own(NamedTuple):
+    """Of a camera's images in a batch: their places there, and their labels."""
+
+    places: Tensor
+    labels: Tensor
+
+
+def _by_camera(
+    camids: NDArray[np.int64], labels: PseudoLabels, device: torch.device
+) -> dict[int, _Own]:
+    """Return each camera's images of a batch, sorted out before they are sent."""
+    order = np.argsort(camids, kind="stable")
+    both = sent(torch.from_numpy(np.stack([order, labels[order]])), device)
+    present, starts = np.unique(camids[order], return_index=True)
+    parts = both.tensor_split(starts[1:].tolist(), dim=1)
+    return {
+        camid: _Own(*part) for camid, part in zip(present.tolist(), parts, strict=True)
+    }
+
+
 def _loss(
-    views: Views,
-    heads: dict[int, Head],
-    labels: Tensor,
-    camids: Tensor,
-    distil: DistilParams,
+    views: Views, heads: dict[int, Head], own: dict[int, _Own], distil: DistilParams
 ) -> Tensor:
-    logits = _logits(views.first, heads, camids)
-    loss = camera_cross_entropy(logits, labels, camids)
+    logits = _logits(views.first, heads, own)
+    loss = camera_cross_entropy(logits, {camid: own[camid].labels for camid in own})
     if views.second is None:
         return loss
-    second = _logits(views.second, heads, camids)
+    second = _logits(views.second, heads, own)
     return loss + distil.cross_entropy * camera_soft_cross_entropy(second, logits)
 
 
 def _logits(
-    features: Tensor, heads: dict[int, Head], camids: Tensor
+    features: Tensor, heads: dict[int, Head], own: dict[int, _Own]
 ) -> dict[int, Tensor]:
     """Return each image's logits by its own camera's head, by camera."""
-    present = torch.unique(camids).tolist()
-    return {camid: heads[camid](features[camids == camid]) for camid in present}
+    return {camid: heads[camid](features[own[camid].places]) for camid in own}
 
 
 def _report(

@@ -115,7 +115,7 @@ def _distances(features: Tensor) -> Tensor:
 
 
 def camera_cross_entropy(
-    logits: dict[int, Tensor], labels: Tensor, camids: Tensor
+    logits: dict[int, Tensor], labels: dict[int, Tensor]
 ) -> Tensor:
     """Return C times the mean cross entropy, each image by its own camera's head.
 
@@ -126,13 +126,13 @@ def camera_cross_entropy(
     Parameters
     ----------
     logits
-        By camera, (number of the camera's images in the batch, its num_classes), rows
-        in the order of the batch.
-    labels, camids
-        (num_images,).
+        By camera, (number of the camera's images in the batch, its num_classes).
+    labels
+        Of these images, by camera.
     """
     total = sum(
-        F.cross_entropy(values, labels[camids == camid], reduction="sum")
+        F.cross_entropy(values, labels[camid], reduction="sum")
         for camid, values in logits.items()
     )
-    return torch.as_tensor(total) * len(logits) / len(labels)
+    num_images = sum(map(len, logits.values()))
+    return torch.as_tensor(total) * len(logits) / num_images

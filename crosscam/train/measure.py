@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from crosscam.data.augment import normalise
+from crosscam.data.sending import sent
 from crosscam.model.aibn import AIBN, MOMENTUM
 from crosscam.model.network import Network
 from crosscam.model.tnorm import CameraStyles
@@ -41,8 +42,8 @@ def measure_norms(network: Network, images: TrainingSet, batch_size: int) -> Non
     for norm in fresh:
         norm.train().momentum = None
     num_images = len(images.pixels)
-    for rows, batch in _batches(network, images.pixels, batch_size):
-        if len(rows) == min(batch_size, num_images):
+    for _, batch in _batches(network, images.pixels, batch_size):
+        if len(batch) == min(batch_size, num_images):
             network(batch)
     for norm in fresh:
         norm.eval().momentum = MOMENTUM
@@ -76,10 +77,10 @@ def measure_styles(network: Network, images: TrainingSet, batch_size: int) -> No
     if styles is None:
         return
     network.eval()
-    sources = styles.positions(images.camids)
+    sources = sent(styles.positions(images.camids), device_of(network))
     sums = styles.empty_sums()
     for rows, batch in _batches(network, images.pixels, batch_size):
-        with styles.summed(sources[rows.to(sources.device)], sums):
+        with styles.summed(sources[rows], sums):
             network(batch)
     for total in sums:
         total.store()
@@ -100,16 +101,15 @@ def _measure_arriving(
             continue
         sums = moments.arriving_sums()
         for rows, batch in _batches(network, pixels, size):
-            own = sources[rows.to(sources.device)]
-            with styles.arriving(own, number, sums):
+            with styles.arriving(sources[rows], number, sums):
                 network(batch)
         sums.store()
 
 
 def _batches(
     network: Network, pixels: Tensor, batch_size: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Iterator[tuple[slice, Tensor]]:
     device = device_of(network)
     for start in range(0, len(pixels), batch_size):
-        rows = torch.arange(start, min(start + batch_size, len(pixels)))
-        yield rows, normalise(pixels[rows].to(device), network.mean, network.std)
+        rows = slice(start, start + batch_size)
+        yield rows, normalise(sent(pixels[rows], device), network.mean, network.std)

@@ -160,7 +160,7 @@ class Phase:
     def _check_finite(self, number: int, total: float) -> None:
         parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
         # The last step can break the network after its loss was seen.
-        whole = all(bool(torch.isfinite(p).all()) for p in parameters)
+        whole = bool(torch.stack([torch.isfinite(p).all() for p in parameters]).all())
         if not (math.isfinite(total) and whole):
             what = "the loss" if not math.isfinite(total) else "every parameter"
             raise TrainingError(

@@ -22,9 +22,16 @@ from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Architecture, Network
 from crosscam.params import Seed
 from crosscam.room import check_memory
-from crosscam.train.devices import ComputeParams, Randomness, device_of, randomness
+from crosscam.train.devices import (
+    ComputeParams,
+    Randomness,
+    chosen_device,
+    device_of,
+    randomness,
+)
 from crosscam.train.optimise import OptimParams, Phase, TrainingError
 from crosscam.train.progress import Position, Progress, Round
+from crosscam.train.residence import resident, taken
 from crosscam.train.signs import loss_signs
 from crosscam.train.views import DistilParams, Views, batch_views
 
@@ -66,7 +73,7 @@ def training_set(
     architecture: Architecture,
     compute: ComputeParams,
 ) -> TrainingSet:
-    """Decode all training images.
+    """Decode all training images, and put them on the device that computes.
 
     Parameters
     ----------
@@ -77,7 +84,7 @@ def training_set(
     architecture
         Of the network, for the image size.
     compute
-        For the size from which on the images are not held in memory.
+        For the device, and the size from which on the images are not held in memory.
 
     Raises
     ------
@@ -91,7 +98,9 @@ def training_set(
         "fewer (split.window), or on a larger machine",
     )
     size, limit = architecture.image_size, compute.image_cache_gb
-    pixels = decode_all(packed, table, size, limit)
+    pixels = resident(
+        decode_all(packed, table, size, limit), chosen_device(compute.device)
+    )
     return TrainingSet(pixels, table["camid"].to_numpy())
 
 
@@ -105,10 +114,9 @@ def views_of(
     two: bool,
 ) -> Views:
     """Return the features of rows of the training set, see `batch_views`."""
-    device = device_of(network)
     return batch_views(
         network,
-        images.pixels[torch.from_numpy(rows)].to(device),
+        taken(images.pixels, rows, device_of(network)),
         images.camids[rows],
         setting.augment,
         setting.distil.restyle,

@@ -97,4 +97,4 @@ def _drawn(
     num = len(styles.camids)
     targets = torch.randint(num, sources.shape, generator=generator)
     stays = torch.rand(sources.shape, generator=generator) >= probability
-    return Style(sources, targets.masked_fill(stays, STAYS).to(sources.device))
+    return Style(sources, targets.masked_fill(stays, STAYS))

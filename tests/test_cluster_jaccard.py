@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosscam.cluster.jaccard import RerankParams, reranked_distances
-from crosscam.cluster.neighbours import nearest
-from crosscam.cluster.sparse_jaccard import TILE
+from crosscam.cluster.mixing import TILE
+from crosscam.cluster.nearest import nearest
 from crosscam.kernel import set_threads
 from tests import oracles
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crosscam.cluster.neighbours import nearest
+from crosscam.cluster.nearest import nearest
 from crosscam.cluster.reciprocal import expanded_sets, expanded_vectors
 from tests import oracles
 

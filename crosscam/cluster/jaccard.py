@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from crosscam.cluster.distances import Distances
-from crosscam.cluster.neighbours import nearest_and_largest
+from crosscam.cluster.mixing import mix_all
+from crosscam.cluster.nearest import nearest_and_largest
 from crosscam.cluster.reciprocal import expanded_sets, expanded_vectors
-from crosscam.cluster.sparse_jaccard import mix_all
 from crosscam.params import Count, Fraction, Within
 
 

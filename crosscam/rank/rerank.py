@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosscam.cluster.jaccard import RerankParams
-from crosscam.cluster.neighbours import nearest_and_largest
+from crosscam.cluster.mixing import mix_rows
+from crosscam.cluster.nearest import nearest_and_largest
 from crosscam.cluster.reciprocal import expanded_sets, expanded_vectors
-from crosscam.cluster.sparse_jaccard import mix_rows
 from crosscam.rank.distance import pair_distances
 
 ROWS = 1024  # images whose distances to all are held at once: 80 MB of 19,732

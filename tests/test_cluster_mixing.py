@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from crosscam.cluster.sparse_jaccard import mix_all, mix_rows
+from crosscam.cluster.mixing import mix_all, mix_rows
 from tests import oracles
 
 seeds = st.integers(0, 2**32 - 1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crosscam.cluster.neighbours import nearest, nearest_and_largest
+from crosscam.cluster.nearest import nearest, nearest_and_largest
 from crosscam.kernel import set_threads
 from tests import oracles
 

@@ -55,8 +55,8 @@ def train(p: Params, device: torch.device, run: KeptRun) -> None:
     network, heads = load_checkpoint(START)
     placed(network, p.compute, device)
     heads = {camid: head.to(device) for camid, head in heads.items()}
-    table = read_table(TABLE, TRAIN_COLUMNS)
-    images = training_set(PackedImages(IMAGES), table, network.architecture, p.compute)
+    data = PackedImages(IMAGES), read_table(TABLE, TRAIN_COLUMNS), network.architecture
+    images = training_set(*data, p.compute, p.inter.clusters)
     progress = run.progress(network, p.head)
     rounds = alternate(network, heads, images, p.intra, p.inter, p, progress)
     measure_styles(network, images, p.compute.batch_size)

@@ -53,8 +53,8 @@ def main() -> None:
 
 def train(p: Params, device: torch.device, run: KeptRun) -> None:
     """Train from where the run is, and write the results."""
-    table = read_table(TABLE, TRAIN_COLUMNS)
-    images = training_set(PackedImages(IMAGES), table, p.model, p.compute)
+    packed, table = PackedImages(IMAGES), read_table(TABLE, TRAIN_COLUMNS)
+    images = training_set(packed, table, p.model, p.compute, p.intra.clusters)
     camids = sorted(table["camid"].unique().tolist())
     network = initial_network(p.model, p.seed, p.weights, WEIGHTS, camids)
     progress = run.progress(placed(network, p.compute, device), p.head)

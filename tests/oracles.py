@@ -168,6 +168,40 @@ def jaccard_similarity(first: Sequence[float], second: Sequence[float]) -> float
     return sum(min(pair) for pair in pairs) / sum(max(pair) for pair in pairs)
 
 
+def jaccard_distances_of_ranks(
+    features: Sequence[Sequence[float]],
+    ranks: Sequence[Sequence[int]],
+    k1: int,
+    k2: int,
+) -> list[list[float]]:
+    """Return the dense Jaccard distances of SpCL and Cluster Contrast.
+
+    `ranks` are each image's nearest, itself first: k1 + 1 of them, or k1 as published.
+    """
+
+    def reciprocal(i: int, k: int) -> set[int]:
+        return {j for j in ranks[i][: k + 1] if i in ranks[j][: k + 1]}
+
+    vectors = []
+    for i, feature in enumerate(features):
+        members = reciprocal(i, k1)
+        expanded = set(members)
+        for j in members:
+            candidates = reciprocal(j, round(k1 / 2))
+            if len(members & candidates) * 3 > len(candidates) * 2:
+                expanded |= candidates
+        weights = [
+            math.exp(-(math.dist(feature, other) ** 2)) * (j in expanded)
+            for j, other in enumerate(features)
+        ]
+        vectors.append([weight / sum(weights) for weight in weights])
+    means = [
+        [mean(column) for column in zip(*(vectors[j] for j in row[:k2]), strict=True)]
+        for row in ranks
+    ]
+    return [[1 - jaccard_similarity(v, w) for w in means] for v in means]
+
+
 # Clustering
 
 
@@ -177,6 +211,32 @@ def distance_at(distances: Sequence[Sequence[float]], quantile: float) -> float:
     pairs = [distances[i][j] for i in range(num) for j in range(i + 1, num)]
     positive = sorted(d for d in pairs if d > 0)
     return positive[math.floor(quantile * (len(positive) - 1))]
+
+
+def dbscan(
+    distances: Sequence[Sequence[float]], eps: float, min_samples: int
+) -> list[int]:
+    """Return clusters in the order in which they are found, -1 for noise.
+
+    From each core image that is in no cluster yet one grows over all that its core
+    images reach; an image that two clusters reach stays with the first.
+    """
+    close = [{j for j, d in enumerate(row) if d <= eps} for row in distances]
+    labels = [-1] * len(distances)
+    number = 0
+    for i, row in enumerate(close):
+        if labels[i] != -1 or len(row) < min_samples:
+            continue
+        labels[i], reached = number, [i]
+        while reached:
+            j = reached.pop()
+            if len(close[j]) >= min_samples:
+                new = [k for k in close[j] if labels[k] == -1]
+                for k in new:
+                    labels[k] = number
+                reached += new
+        number += 1
+    return labels
 
 
 def average_linkage(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from crosscam.cluster import cameras as module
 from crosscam.cluster.cameras import (
     PAIR_BYTES,
+    check_density,
     inter_pseudo_labels,
     intra_pseudo_labels,
 )
@@ -131,6 +132,33 @@ def test_one_matrix_passes_through_all_steps(crossed, monkeypatch):
     inter_pseudo_labels(*crossed, PLAIN, into(2), num_heads=1, mixing_weight=0.02)
     assert len(seen) == 4
     assert all(matrix is seen[0] for matrix in seen)
+
+
+DENSE = CutParams("density", 1, 0.0, 1, eps=0.6, min_samples=3)
+JACCARD = RerankParams(k1=5, k2=2, lambda_=0.0)
+
+
+def test_by_density():
+    features = directions([0, 90, 1, 91, 2, 92, 3, 93, 4, 94, 5, 95, 45])
+    camids = np.array([4] * 6 + [7] * 6 + [9])
+    inter = inter_pseudo_labels(
+        *(features, np.full((13, 2), np.nan, np.float32), camids, JACCARD, DENSE),
+        num_heads=1,
+        mixing_weight=0.0,
+    )
+    assert inter.tolist() == [0, 1] * 6 + [OUTLIER]
+    own = RerankParams(k1=2, k2=1, lambda_=0.0)
+    intra = intra_pseudo_labels(features, camids, own, DENSE)
+    assert intra.tolist() == [0, 1] * 6 + [OUTLIER]  # the last camera has one image
+
+
+def test_what_density_does_without():
+    check_density(RERANK, into(2), 0.02)
+    check_density(JACCARD, DENSE, 0.0)
+    with pytest.raises(ValueError, match=r"rerank.lambda_: must be 0 .* got 0\.3: set"):
+        check_density(RERANK, DENSE)
+    with pytest.raises(ValueError, match=r"^mix.weight: must be 0 .* got 0\.02: set"):
+        check_density(JACCARD, DENSE, 0.02)
 
 
 @pytest.mark.xfail(reason="re-ranking and clustering hold matrices of their own")

@@ -338,3 +338,24 @@ def test_styles_stay_while_it_trains():
         Progress(network),
     )
     assert state_bytes(network.styles) == before
+
+
+def by_density(**changes):
+    cut = CutParams("density", 5, 0.1, min_size=1, eps=0.7, min_samples=3)
+    rerank, mix = replace(INTER.rerank, lambda_=0.0), MixParams(0.0, 0.6)
+    suited = {"clusters": cut, "rerank": rerank, "mix": mix}
+    return replace(INTER, **(suited | changes))
+
+
+def test_clusters_by_density():
+    _, done = trained(by_density())
+    assert done.pseudo_labels.max() >= 1
+    assert done.epochs[0].num_steps > 0
+
+
+@pytest.mark.parametrize("name", ["rerank", "mix"])
+def test_density_needs_no_distances_between_all_pairs(name):
+    with pytest.raises(
+        ValueError, match=rf"^{name}\..*: must be 0 where clusters.by is"
+    ):
+        by_density(**{name: getattr(INTER, name)})

@@ -332,6 +332,14 @@ def test_a_round_trains_with_measured_norms_and_styles():
     assert state_bytes(network.styles) != state_bytes(styled_network().styles)
 
 
+def test_density_needs_no_distances_between_all_pairs():
+    cut = replace(INTRA.clusters, by="density")
+    with pytest.raises(ValueError, match=r"^rerank\.lambda_: must be 0 where clusters"):
+        replace(INTRA, clusters=cut)
+    suited = replace(INTRA, clusters=cut, rerank=replace(INTRA.rerank, lambda_=0.0))
+    assert suited.clusters.eps == 0.6
+
+
 # Rounds that train nothing
 
 

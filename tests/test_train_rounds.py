@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from crosscam.data.faults import DataError
 from crosscam.data.packed import PackedImages
 from crosscam.room import RoomError
 from crosscam.train import rounds as module
@@ -21,7 +22,7 @@ from crosscam.train.rounds import (
     views_of,
 )
 from tests.test_data_images import encoded, random_pixels
-from tests.tiny import ARCHITECTURE, SETTING, tiny_images, tiny_network
+from tests.tiny import ARCHITECTURE, CUT, SETTING, tiny_images, tiny_network
 
 
 def test_training_set(tmp_path):
@@ -30,7 +31,7 @@ def test_training_set(tmp_path):
     sizes = [len(blob) for blob in blobs]
     table = pd.DataFrame({"offset": [0, sizes[0]], "size": sizes, "camid": [4, 2]})
     images = training_set(
-        PackedImages(tmp_path / "images.bin"), table, ARCHITECTURE, SETTING.compute
+        PackedImages(tmp_path / "images.bin"), table, ARCHITECTURE, SETTING.compute, CUT
     )
     assert images.camids.tolist() == [4, 2]
     for pixels, seed in zip(images.pixels, range(2), strict=True):
@@ -51,9 +52,11 @@ def test_memory_for_all_distances_is_looked_at_first(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "PAIR_BYTES", 10**18)
     (tmp_path / "images.bin").write_bytes(b"no image")
     table = pd.DataFrame({"offset": [0], "size": [8], "camid": [0]})
-    packed = PackedImages(tmp_path / "images.bin")
+    given = PackedImages(tmp_path / "images.bin"), table, ARCHITECTURE, SETTING.compute
     with pytest.raises(RoomError, match="the distances between 1 images are held all"):
-        training_set(packed, table, ARCHITECTURE, SETTING.compute)
+        training_set(*given, CUT)
+    with pytest.raises(DataError):  # by density none are held: the images are looked at
+        training_set(*given, replace(CUT, by="density"))
 
 
 def test_a_loss_that_explodes_is_said(caplog):

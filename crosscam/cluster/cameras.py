@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from crosscam.cluster.density import density_pseudo_labels
 from crosscam.cluster.distances import cosine_distances
 from crosscam.cluster.jaccard import RerankParams, reranked_distances
 from crosscam.cluster.pseudo_labels import (
@@ -47,9 +48,33 @@ def intra_pseudo_labels(
     result = np.full(len(features), OUTLIER, np.int32)
     for camid in np.unique(camids):
         own = np.flatnonzero(camids == camid)
+        if cut.by == "density":
+            result[own] = density_pseudo_labels(features[own], rerank, cut)
+            continue
         distances = reranked_distances(cosine_distances(features[own]), rerank)
         result[own] = pseudo_labels(distances, cut)
     return result
+
+
+def check_density(
+    rerank: RerankParams, cut: CutParams, mixing_weight: float = 0
+) -> None:
+    """Refuse what needs distances between all pairs, if clusters are found by density.
+
+    Raises
+    ------
+    ValueError
+        With a line for each parameter that must be 0.
+    """
+    needed = {"rerank.lambda_": rerank.lambda_, "mix.weight": mixing_weight}
+    faults = [
+        f"{name}: must be 0 where clusters.by is density, got {value}: set it to 0, or "
+        "choose count or quantile"
+        for name, value in needed.items()
+        if value and cut.by == "density"
+    ]
+    if faults:
+        raise ValueError("\n".join(faults))
 
 
 def inter_pseudo_labels(
@@ -77,14 +102,16 @@ def inter_pseudo_labels(
     num_heads
         What each row of `scores` sums to.
     mixing_weight
-        μ, by which the similarity of scores lowers cross-camera distances; at 0 the
-        scores are not looked at.
+        μ, by which the similarity of scores lowers cross-camera distances; at 0, and
+        by density, the scores are not looked at.
 
     Returns
     -------
     ndarray
         (num_images,), numbered from 0, or OUTLIER.
     """
+    if cut.by == "density":
+        return density_pseudo_labels(features, rerank, cut)
     distances = cosine_distances(features)
     if mixing_weight > 0:
         mix_scores_into(distances, scores, camids, num_heads, mixing_weight)

@@ -1,4 +1,4 @@
-"""Distances to pseudo labels, by average linkage."""
+"""Distances to pseudo labels, by average linkage; how else clusters are found."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ PseudoLabels = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class CutParams:
-    """Where the dendrogram is cut, and which clusters are kept.
+    """How clusters are found, and which of them are kept.
 
     Parameters
     ----------
     by
-        ``count``: into `num_clusters`; ``quantile``: at the distance below which
-        `quantile` of all pairs lie; clusters at just that distance stay apart.
+        Average linkage, cut by ``count``: into `num_clusters`; by ``quantile``: at the
+        distance below which `quantile` of all pairs lie; clusters at just that distance
+        stay apart. Or by ``density``: DBSCAN, without distances between all pairs.
     num_clusters
         At most; never more than half the images, so that a small camera keeps pairs.
     quantile
@@ -32,12 +33,18 @@ class CutParams:
     min_size
         Smaller clusters become outliers: 1 keeps all (IICS), 2 drops those of a single
         image (IIDS).
+    eps, min_samples
+        Of `crosscam.cluster.density.density_labels`: Jaccard distances up to `eps` are
+        close, and an image with `min_samples` images close to it, itself included, is
+        the core of a cluster.
     """
 
-    by: Literal["count", "quantile"]
+    by: Literal["count", "quantile", "density"]
     num_clusters: Count
     quantile: Fraction
     min_size: Count
+    eps: Fraction = 0.6
+    min_samples: Count = 4
 
 
 def pseudo_labels(distances: Distances, params: CutParams) -> PseudoLabels:
@@ -48,7 +55,7 @@ def pseudo_labels(distances: Distances, params: CutParams) -> PseudoLabels:
     distances
         (num_images, num_images), symmetric.
     params
-        Where to cut.
+        Where to cut: by count or quantile.
 
     Returns
     -------
@@ -69,7 +76,7 @@ def pseudo_labels(distances: Distances, params: CutParams) -> PseudoLabels:
     else:
         limit = distance_at(distances, params.quantile)
         clusters = _cut(distances, n_clusters=None, distance_threshold=limit)
-    return _numbered(clusters, params.min_size)
+    return numbered(clusters, params.min_size)
 
 
 def _cut(distances: Distances, **where: float | None) -> NDArray[np.int64]:
@@ -78,13 +85,26 @@ def _cut(distances: Distances, **where: float | None) -> NDArray[np.int64]:
     return labels
 
 
-def _numbered(clusters: NDArray[np.int64], min_size: int) -> PseudoLabels:
-    """Drop small clusters and number the others by first appearance."""
+def numbered(clusters: NDArray[np.int64], min_size: int) -> PseudoLabels:
+    """Drop small clusters and number the others by first appearance.
+
+    Parameters
+    ----------
+    clusters
+        (num_images,), any names of clusters, or `OUTLIER`.
+    min_size
+        Smaller clusters become outliers.
+
+    Returns
+    -------
+    ndarray
+        (num_images,), numbered from 0, or `OUTLIER`.
+    """
     result = np.full(len(clusters), OUTLIER, np.int32)
     names, first, inverse, sizes = np.unique(
         clusters, return_index=True, return_inverse=True, return_counts=True
     )
-    kept = np.flatnonzero(sizes >= min_size)
+    kept = np.flatnonzero((sizes >= min_size) & (names != OUTLIER))
     numbers = np.full(len(names), OUTLIER, np.int32)
     numbers[kept[np.argsort(first[kept])]] = np.arange(len(kept))
     result[:] = numbers[inverse]

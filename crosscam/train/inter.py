@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from crosscam.cluster.cameras import inter_pseudo_labels
+from crosscam.cluster.cameras import check_density, inter_pseudo_labels
 from crosscam.cluster.jaccard import RerankParams
 from crosscam.cluster.pseudo_labels import CutParams, PseudoLabels
 from crosscam.cluster.scores import mixing_weight
@@ -101,6 +101,10 @@ class InterParams:
     clusters: CutParams
     mix: MixParams
     triplet: TripletParams
+
+    def __post_init__(self) -> None:
+        """Check that the clusters can be found from these distances."""
+        check_density(self.rerank, self.clusters, self.mix.weight)
 
 
 def inter_round(
@@ -285,13 +289,13 @@ def _report(labels: PseudoLabels, position: Position) -> None:
     if num_clusters < 2:
         raise TrainingError(
             f"{where}: needs two clusters, got {num_clusters}: change "
-            "inter.clusters.num_clusters or inter.clusters.quantile, or lower "
+            "inter.clusters.num_clusters, quantile or eps, or lower "
             "inter.clusters.min_size"
         )
     if num_clusters == (labels >= 0).sum():
         raise TrainingError(
             f"{where}: needs a cluster of two images, got {num_clusters} of one each: "
-            "lower inter.clusters.num_clusters or raise inter.clusters.quantile"
+            "lower inter.clusters.num_clusters or raise its quantile or eps"
         )
     for sign in cluster_signs(labels, "inter"):
         log.warning("%s: %s", where, sign)

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from crosscam.cluster.cameras import intra_pseudo_labels
+from crosscam.cluster.cameras import check_density, intra_pseudo_labels
 from crosscam.cluster.jaccard import RerankParams
 from crosscam.cluster.pseudo_labels import CutParams, PseudoLabels
 from crosscam.data.samplers import Rows, camera_batches
@@ -68,6 +68,10 @@ class IntraParams:
     batch_per_camera: Annotated[int, Within(2)]
     rerank: RerankParams
     clusters: CutParams
+
+    def __post_init__(self) -> None:
+        """Check that the clusters can be found from these distances."""
+        check_density(self.rerank, self.clusters)
 
 
 def intra_round(
@@ -223,7 +227,7 @@ def _report(
     if not any(counts.values()):
         raise TrainingError(
             f"{where}: no camera has a cluster, every image is an outlier: raise "
-            "intra.clusters.quantile or lower intra.clusters.min_size"
+            "intra.clusters.quantile or eps, or lower intra.clusters.min_size"
         )
     for sign in camera_signs(labels, camids, "intra"):
         log.warning("%s: %s", where, sign)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crosscam.cluster.cameras import PAIR_BYTES
+from crosscam.cluster.pseudo_labels import CutParams
 from crosscam.data.augment import AugmentParams
 from crosscam.data.images import decode_all
 from crosscam.data.packed import PackedImages
@@ -72,6 +73,7 @@ def training_set(
     table: pd.DataFrame,
     architecture: Architecture,
     compute: ComputeParams,
+    clusters: CutParams,
 ) -> TrainingSet:
     """Decode all training images, and put them on the device that computes.
 
@@ -85,6 +87,8 @@ def training_set(
         Of the network, for the image size.
     compute
         For the device, and the size from which on the images are not held in memory.
+    clusters
+        How they will be found: by density without distances between all pairs.
 
     Raises
     ------
@@ -92,11 +96,13 @@ def training_set(
         If there is not the memory to cluster all images together: the inter-camera
         phase will do so, and the intra-camera one before it can take a day.
     """
-    check_memory(
-        PAIR_BYTES * len(table) ** 2,
-        f"the distances between {len(table)} images are held all at once: train on "
-        "fewer (split.window), or on a larger machine",
-    )
+    if clusters.by != "density":
+        check_memory(
+            PAIR_BYTES * len(table) ** 2,
+            f"the distances between {len(table)} images are held all at once: train on "
+            "fewer (split.window), or on a larger machine, or find clusters by density "
+            "in both stages (intra.clusters.by, inter.clusters.by)",
+        )
     size, limit = architecture.image_size, compute.image_cache_gb
     pixels = resident(
         decode_all(packed, table, size, limit), chosen_device(compute.device)

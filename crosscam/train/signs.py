@@ -36,24 +36,26 @@ def cluster_signs(labels: PseudoLabels, section: str) -> list[str]:
     sizes = np.bincount(labels[labels >= 0])
     cut = f"{section}.clusters"
     if not len(sizes):
-        return [f"every image is an outlier: raise {cut}.quantile or lower min_size"]
+        return [
+            f"every image is an outlier: raise {cut}.quantile or eps, or lower min_size"
+        ]
     signs = []
     outliers = 1 - sizes.sum() / len(labels)
     if outliers > MOST:
         signs.append(
             f"{outliers:.0%} of the images are outliers and are not trained on: raise "
-            f"{cut}.quantile or lower min_size"
+            f"{cut}.quantile or eps, or lower min_size"
         )
     if len(sizes) == 1:
-        signs.append(f"all images are one cluster: lower {cut}.quantile")
+        signs.append(f"all images are one cluster: lower {cut}.quantile or eps")
     elif sizes.max() > MOST * len(labels):
         signs.append(
             f"{sizes.max() / len(labels):.0%} of the images are one cluster: lower "
-            f"{cut}.quantile"
+            f"{cut}.quantile or eps"
         )
     if sizes.max() == 1:
         signs.append(
-            f"every cluster is a single image: raise {cut}.quantile, or lower "
+            f"every cluster is a single image: raise {cut}.quantile or eps, or lower "
             "num_clusters"
         )
     return signs

@@ -83,6 +83,8 @@ def measured(names: Sequence[str], bench: Bench, *, quick: bool) -> Results:
         for case in cases_of(path, quick=quick):
             print(f"{name}: {case.label}", file=sys.stderr, flush=True)
             cases[case.label] = measure(module_of(name), path, case, bench)
+            for row in table.rows_of(path, (case,), cases):
+                print("  ", *table.cells(row), sep=" | ", file=sys.stderr, flush=True)
         results[name] = {"machine": about, "cases": cases}
         if not quick:
             write_json(RESULTS, results)

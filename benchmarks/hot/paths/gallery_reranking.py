@@ -1,4 +1,8 @@
-"""k-reciprocal re-ranking of a test set: query by gallery, from features."""
+"""k-reciprocal re-ranking of a test set: query by gallery, distances given.
+
+Both get the distances between all images, whose computation is no part of the time:
+torchreid takes them as three matrices of Euclidean ones, and squares them.
+"""
 
 from __future__ import annotations
 
@@ -12,30 +16,27 @@ from benchmarks.hot.packages import module_of
 from benchmarks.hot.path import Arrays, Case, Goal, Implementation, Path
 from benchmarks.hot.world import distances, query_and_gallery
 from crosscam.cluster.jaccard import RerankParams
-from crosscam.rank.distance import cosine_distances
 
 PARAMS = RerankParams(k1=20, k2=6, lambda_=0.3)
 
 
 def ours(arrays: Arrays, *_: int) -> Callable[[], Arrays]:
     """Start ours."""
-    from crosscam.rank.rerank import reranked_distmat
+    from crosscam.rank.rerank import reranked_part
 
-    query, gallery = arrays["query"], arrays["gallery"]
-    return lambda: {"matrix": reranked_distmat(query, gallery, PARAMS)}
+    features = np.concatenate([arrays["query"], arrays["gallery"]])
+    given, num_query = distances(features, features), len(arrays["query"])
+    return lambda: {"matrix": reranked_part(given, num_query, PARAMS)}
 
 
 def torchreid(arrays: Arrays, *_: int) -> Callable[[], Arrays]:
-    """Start torchreid's, which takes three matrices and squares them."""
+    """Start torchreid's."""
     re_ranking = module_of("torchreid", "reid/utils/rerank.py").re_ranking
     query, gallery = arrays["query"], arrays["gallery"]
-
-    def run() -> Arrays:
-        parts = (query, gallery), (query, query), (gallery, gallery)
-        euclidean = [np.sqrt(2 * distances(*pair)) for pair in parts]
-        return {"matrix": re_ranking(*euclidean, PARAMS.k1, PARAMS.k2, PARAMS.lambda_)}
-
-    return run
+    parts = (query, gallery), (query, query), (gallery, gallery)
+    given = [np.sqrt(2 * distances(*pair)) for pair in parts]
+    sizes = PARAMS.k1, PARAMS.k2, PARAMS.lambda_
+    return lambda: {"matrix": re_ranking(*given, *sizes)}
 
 
 def exact(arrays: Arrays, *_: int) -> Callable[[], Arrays]:
@@ -45,7 +46,7 @@ def exact(arrays: Arrays, *_: int) -> Callable[[], Arrays]:
     num_query = len(arrays["query"])
 
     def run() -> Arrays:
-        found = cosine_distances(features, features)
+        found = distances(features, features)
         ranks = first_neighbours(found, k1 + 1)
         found /= found.max(axis=1, keepdims=True)
         full = reranked(found, ranks, k1, k2, lambda_, np.float32, num_query)
@@ -62,7 +63,7 @@ PATH = Path(
     untimed={"exact": Implementation("the same in order", exact)},
     checks={"torchreid": ("ours", "exact")},
     agreement=close,
-    cases=(Case("3,368 × 15,913", (3368, 15_913), {"torchreid": Goal(wall=50)}),),
+    cases=(Case("3,368 × 15,913", (3368, 15_913), {"torchreid": Goal(wall=40)}),),
     quick=(200, 800),
     warm=lambda *_: (50, 200),
 )

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import AgglomerativeClustering
 
 from crosscam.cluster.distances import Distances, distance_at
+from crosscam.cluster.linkage import average_clusters
 from crosscam.params import Count, Fraction
 
 OUTLIER = -1
@@ -46,7 +46,7 @@ def pseudo_labels(distances: Distances, params: CutParams) -> PseudoLabels:
     Parameters
     ----------
     distances
-        (num_images, num_images), symmetric.
+        (num_images, num_images), symmetric, non-negative. It is OVERWRITTEN.
     params
         Where to cut.
 
@@ -64,28 +64,16 @@ def pseudo_labels(distances: Distances, params: CutParams) -> PseudoLabels:
     if num < 2:
         clusters = np.zeros(num, np.int64)
     elif params.by == "count":
-        most = max(num // 2, 1)
-        clusters = _cut(distances, n_clusters=min(params.num_clusters, most))
+        count = min(params.num_clusters, num // 2)
+        clusters = average_clusters(distances, num_clusters=count)
     else:
         limit = distance_at(distances, params.quantile)
-        clusters = _cut(distances, n_clusters=None, distance_threshold=limit)
-    return _numbered(clusters, params.min_size)
+        clusters = average_clusters(distances, limit=limit)
+    return _without_small(clusters, params.min_size)
 
 
-def _cut(distances: Distances, **where: float | None) -> NDArray[np.int64]:
-    model = AgglomerativeClustering(metric="precomputed", linkage="average", **where)
-    labels: NDArray[np.int64] = model.fit_predict(distances)
-    return labels
-
-
-def _numbered(clusters: NDArray[np.int64], min_size: int) -> PseudoLabels:
-    """Drop small clusters and number the others by first appearance."""
-    result = np.full(len(clusters), OUTLIER, np.int32)
-    names, first, inverse, sizes = np.unique(
-        clusters, return_index=True, return_inverse=True, return_counts=True
-    )
-    kept = np.flatnonzero(sizes >= min_size)
-    numbers = np.full(len(names), OUTLIER, np.int32)
-    numbers[kept[np.argsort(first[kept])]] = np.arange(len(kept))
-    result[:] = numbers[inverse]
-    return result
+def _without_small(clusters: NDArray[np.int64], min_size: int) -> PseudoLabels:
+    """Make outliers of small clusters and number the others anew, in their order."""
+    kept = np.bincount(clusters) >= min_size
+    numbers = np.where(kept, np.cumsum(kept) - 1, OUTLIER)
+    return numbers[clusters].astype(np.int32)

@@ -161,15 +161,15 @@ def test_what_density_does_without():
         check_density(JACCARD, DENSE, 0.02)
 
 
-@pytest.mark.xfail(reason="re-ranking and clustering hold matrices of their own")
 def test_memory_is_as_much_per_pair_as_is_said():
     rng = np.random.default_rng(0)
-    features = unit_rows(rng.standard_normal((1200, 8)))
-    scores = rng.dirichlet(np.ones(6), 1200).astype(np.float32)
-    camids = np.arange(1200) % 3
-    tracemalloc.start()
+    features = unit_rows(rng.standard_normal((3000, 8)))
+    scores = rng.dirichlet(np.ones(6), 3000).astype(np.float32)
+    camids = np.arange(3000) % 3
     given = features, scores, camids, RerankParams(20, 6, 0.3), into(80)
+    inter_pseudo_labels(*given, num_heads=1, mixing_weight=0.02)  # kernels are loaded
+    tracemalloc.start()
     inter_pseudo_labels(*given, num_heads=1, mixing_weight=0.02)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert 0.9 * PAIR_BYTES < peak / 1200**2 < 1.02 * PAIR_BYTES
+    assert 0.8 * PAIR_BYTES < peak / 3000**2 < PAIR_BYTES

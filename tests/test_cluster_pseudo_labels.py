@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crosscam.cluster.pseudo_labels import OUTLIER, CutParams, pseudo_labels
+from crosscam.cluster import pseudo_labels as module
+from crosscam.cluster.pseudo_labels import OUTLIER, CutParams
 from tests import oracles
 
 seeds = st.integers(0, 2**32 - 1)
@@ -17,6 +18,11 @@ def into(num_clusters, min_size=1):
 
 def at(quantile, min_size=1):
     return CutParams("quantile", 9, quantile, min_size)
+
+
+def pseudo_labels(distances, params):
+    """Return pseudo labels, leaving the distances as they are."""
+    return module.pseudo_labels(distances.copy(), params)
 
 
 def between_points(points):

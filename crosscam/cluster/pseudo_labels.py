@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import AgglomerativeClustering
 
 from crosscam.cluster.distances import Distances, distance_at
+from crosscam.cluster.linkage import average_clusters
 from crosscam.params import Count, Fraction
 
 OUTLIER = -1
@@ -53,7 +53,7 @@ def pseudo_labels(distances: Distances, params: CutParams) -> PseudoLabels:
     Parameters
     ----------
     distances
-        (num_images, num_images), symmetric.
+        (num_images, num_images), symmetric, non-negative. It is OVERWRITTEN.
     params
         Where to cut: by count or quantile.
 
@@ -71,18 +71,12 @@ def pseudo_labels(distances: Distances, params: CutParams) -> PseudoLabels:
     if num < 2:
         clusters = np.zeros(num, np.int64)
     elif params.by == "count":
-        most = max(num // 2, 1)
-        clusters = _cut(distances, n_clusters=min(params.num_clusters, most))
+        count = min(params.num_clusters, num // 2)
+        clusters = average_clusters(distances, num_clusters=count)
     else:
         limit = distance_at(distances, params.quantile)
-        clusters = _cut(distances, n_clusters=None, distance_threshold=limit)
+        clusters = average_clusters(distances, limit=limit)
     return numbered(clusters, params.min_size)
-
-
-def _cut(distances: Distances, **where: float | None) -> NDArray[np.int64]:
-    model = AgglomerativeClustering(metric="precomputed", linkage="average", **where)
-    labels: NDArray[np.int64] = model.fit_predict(distances)
-    return labels
 
 
 def numbered(clusters: NDArray[np.int64], min_size: int) -> PseudoLabels:

@@ -17,8 +17,9 @@ from crosscam.cluster.pseudo_labels import (
 from crosscam.cluster.scores import mix_scores_into
 
 # Of memory per pair of images, at the peak of `inter_pseudo_labels`: 4 of the one
-# matrix that all steps overwrite, the rest for blocks of rows and, N × D, scores as whole
-# numbers. 5.5 at 3,000 images and 4.8 at 6,000, with few scores; 6.7 at 3,000 with 1,500.
+# matrix that all steps overwrite, the rest for blocks of rows and, N × D, scores as
+# whole numbers. 5.5 at 3,000 images and 4.8 at 6,000, both with few scores; 6.7 at
+# 3,000 with 1,500.
 PAIR_BYTES = 6
 
 

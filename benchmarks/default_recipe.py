@@ -143,7 +143,8 @@ def supervised() -> Network:
     q = read_params(Path("params.yaml"), inter.Params).inter
     table = pd.read_csv("data/split/train.csv")
     packed = PackedImages(Path("data/packed/images.bin"))
-    images = training_set(packed, table, p.model, p.compute, q.clusters)
+    on_cpu = dataclasses.replace(p.compute, device="cpu")
+    images = training_set(packed, table, p.model, on_cpu, q.clusters)
     camids, size = np.unique(images.camids).tolist(), p.compute.batch_size
     weights = Path("models/weights")
     network = initial_network(p.model, p.seed, p.weights, weights, camids)

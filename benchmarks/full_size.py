@@ -22,7 +22,7 @@ from crosscam.data.packed import TRAIN_COLUMNS, PackedImages, read_table
 from crosscam.model.checkpoint import initial_network
 from crosscam.model.network import Architecture
 from crosscam.params import parse_params
-from crosscam.train.devices import start_device
+from crosscam.train.devices import placed, start_device
 from crosscam.train.features import features
 from crosscam.train.inter import InterParams, inter_round
 from crosscam.train.intra import IntraParams, intra_round
@@ -60,7 +60,8 @@ def main() -> None:
     camids = table["camid"].to_numpy()
     images = TrainingSet(pixels, camids)
     known = sorted(set(camids.tolist()))
-    network = initial_network(p.model, p.seed, "none", Path(), known).to(device)
+    network = initial_network(p.model, p.seed, "none", Path(), known)
+    placed(network, p.compute, device)
     first, second = Position("intra", 0, 1, stream=1), Position("inter", 0, 1, stream=2)
     intra, inter, size = p.intra, p.inter, p.compute.batch_size
     progress = Progress(network)

@@ -19,7 +19,7 @@ from crosscam.experiment.timed import Costs, timed_costs
 from crosscam.model.checkpoint import initial_network
 from crosscam.model.network import Architecture
 from crosscam.params import ParamsError, read_params
-from crosscam.train.devices import start_device
+from crosscam.train.devices import placed, start_device
 from crosscam.train.inter import InterParams
 from crosscam.train.intra import IntraParams
 from crosscam.train.rounds import Setting
@@ -53,12 +53,13 @@ def main() -> None:
         sizes = sizes_of(p.archive, p.split.window)
         device = start_device(p.compute)
         network = initial_network(p.model, p.seed, "none", Path(), range(sizes.cameras))
+        placed(network, p.compute, device)
     except ParamsError as error:
         raise SystemExit(str(error)) from None
     height, width = p.model.image_size
     num_images = min(256, max(4, NUM_PIXELS // (height * width)))
     scores = num_scores(p.intra, sizes)
-    costs = timed_costs(network.to(device), p, p.inter, num_images, scores)
+    costs = timed_costs(network, p, p.inter, num_images, scores)
     weights = 4 * sum(parameter.numel() for parameter in network.parameters())
     found = plan(
         sizes,

@@ -35,5 +35,10 @@ def test_a_copy_to_a_gpu_is_queued(copies):
 
 
 def test_a_copy_elsewhere_needs_no_locked_pages(copies):
+    sent(torch.arange(3), torch.device("meta"))
+    assert copies == [("meta", True)]
+
+
+def test_a_copy_to_the_cpu_is_waited_for(copies):
     sent(torch.arange(3), torch.device("cpu"))
-    assert copies == [("cpu", True)]
+    assert copies == [("cpu", False)]

@@ -113,13 +113,13 @@ def test_a_network_is_placed():
     assert not any("forward" in vars(module) for module in network.modules())
 
 
-def test_what_cannot_be_compiled_is_said_at_once(monkeypatch, caplog):
+def test_what_cannot_be_compiled_is_said_at_once(monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("No working C++ compiler found\nat great length")
 
     monkeypatch.setattr(torch, "compile", fail)
     with pytest.raises(ParamsError) as caught:
-        start_device(compute("cpu", compile=True))
+        placed(tiny_network(), compute("cpu", compile=True), torch.device("cpu"))
     assert str(caught.value) == (
         "compute.compile: torch cannot compile for cpu here, got RuntimeError: No "
         "working C++ compiler found: install a C++ compiler (and Triton for a GPU), or "

@@ -22,4 +22,5 @@ def sent(tensor: Tensor, device: torch.device) -> Tensor:
     """
     if device.type == "cuda" and tensor.device.type == "cpu":
         tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
+    # Towards the CPU it must wait: what is not there yet could be read.
+    return tensor.to(device, non_blocking=device.type != "cpu")

@@ -58,7 +58,7 @@ def start_device(params: ComputeParams) -> torch.device:
     Raises
     ------
     ParamsError
-        If a GPU is asked for and there is none, or torch cannot compile here.
+        If a GPU is asked for and there is none.
     """
     # numba first: when its threads start, it sets the number of OpenMP's, torch's too.
     set_threads(params.threads)
@@ -85,8 +85,6 @@ def start_device(params: ComputeParams) -> torch.device:
         " compiled" if params.compile else "",
         params.threads,
     )
-    if params.compile:
-        check_compiler(device)
     return device
 
 
@@ -117,9 +115,15 @@ def placed(network: Network, params: ComputeParams, device: torch.device) -> Net
         For precision and compilation.
     device
         Of `start_device`.
+
+    Raises
+    ------
+    ParamsError
+        If torch is asked to compile and cannot do so here.
     """
     network.precision = params.precision
     if params.compile:
+        check_compiler(device)
         compile_stages(network)
     return network.to(device)
 

@@ -110,7 +110,7 @@ def measure(system: str, precision: str, options: argparse.Namespace) -> None:
     ):
         packed, table = crowd(Path("images.bin"), options.images, options.cameras)
         clock.taken()
-        images = training_set(packed, table, p.model, p.compute)
+        images = training_set(packed, table, p.model, p.compute, p.inter.clusters)
         decoded = clock.taken()
         network = fresh(p, images, device)
         found = speed(network, images, p, options.steps)

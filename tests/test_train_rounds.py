@@ -44,7 +44,7 @@ def test_a_training_set_is_put_where_it_is_computed(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "chosen_device", lambda name: torch.device("meta"))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**9, 10**9))
     packed = PackedImages(tmp_path / "images.bin")
-    images = training_set(packed, table, ARCHITECTURE, SETTING.compute)
+    images = training_set(packed, table, ARCHITECTURE, SETTING.compute, CUT)
     assert images.pixels.is_meta
 
 

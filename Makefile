@@ -36,7 +36,7 @@ lint: $(VENV)/.dev ## check style, types and spelling
 	@$(PY) -m codespell_lib
 
 # The others print pictures, baselines and results: no times.
-TIMED = $(filter-out ablation by_hand default_recipe determinism fuzz fuzz_targets histogram lab moved mutations sheet variations window,$(basename $(notdir $(wildcard benchmarks/[!_]*.py))))
+TIMED = $(filter-out ablation by_hand default_recipe determinism fuzz fuzz_targets histogram lab moved mutations sheet sparse variations window,$(basename $(notdir $(wildcard benchmarks/[!_]*.py))))
 bench: $(VENV)/.runtime ## time every hot path beside what others ship
 	@for name in $(TIMED); do echo "== $$name"; $(PY) -m "benchmarks.$$name"; done
 

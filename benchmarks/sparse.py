@@ -83,15 +83,12 @@ def measured(num_images: int, threads: int) -> dict[str, Any]:
     labels, record = clustered(features)
     quality = global_quality(labels, pids)
     found = {"ari": quality.ari, "outliers": quality.outliers}
-    return {"images": num_images, **record, **found, "pids": len(np.unique(pids)),
-            "clusters": quality.num_clusters}  # fmt: skip
+    counts = {"pids": len(np.unique(pids)), "clusters": quality.num_clusters}
+    return {"images": num_images, **record, **found, **counts}
 
 
 def synthetic(num_images: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return features of people, some alike, seen by cameras that each add a shift.
-
-    People lie near a subspace, so that some are alike; some vary more than others.
-    """
+    """Return features of people, some alike, some varied, shifted by their cameras."""
     rng = np.random.default_rng(0)
     num_pids = max(num_images // PER_PID, 2)
     pids, camids = (
@@ -166,9 +163,8 @@ def picture(records: Sequence[dict[str, Any]]) -> bytes:
     with house_style():
         figure = Figure(figsize=(9, 4), layout="constrained")
         left, right = figure.subplots(1, 2)
-        for (name, told), (colour, marker, dashes) in zip(
-            STEPS.items(), STYLES, strict=False
-        ):
+        for (name, told), of in zip(STEPS.items(), STYLES, strict=False):
+            colour, marker, dashes = of
             look = {
                 "color": colour,
                 "marker": marker,

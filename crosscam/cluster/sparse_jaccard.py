@@ -146,11 +146,7 @@ def _fill(
     distances: Values,
     others: Neighbours,
 ) -> None:
-    """Write rows of the result from `first` on, as far as they have room.
-
-    The minima of a row are added up in a buffer, over the columns in which it has
-    entries. Rows of V sum to 1: with m the sum of minima, that of maxima is 2 - m.
-    """
+    """Write rows of the result from `first` on, as far as they have room."""
     for lane in prange(LANES):
         shared, met = buffers[0][lane], buffers[1][lane]
         for row in range(lane, len(counts), LANES):
@@ -197,5 +193,8 @@ def _add_minima(
 
 @helper
 def _distance(shared: float) -> np.float32:
-    """Return 1 - J, of the sum of minima; rounding may bring that above 1."""
+    """Return 1 - J: rows of V sum to 1, and so minima and maxima together to 2.
+
+    Rounding may bring the sum of minima above 1.
+    """
     return np.float32(max(1 - shared / (2 - shared), 0))

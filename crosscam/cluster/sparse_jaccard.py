@@ -74,8 +74,7 @@ def sparse_jaccard_distances(
     columns = sparse.csc_array(expansion @ _weights(features, sets))
     columns.data /= min(k2, max(neighbours.shape[1], 1))
     vectors = sparse.csr_array(columns)  # by way of columns: in order of index
-    below = np.nextafter(np.float32(1), np.float32(0))
-    return _rows(vectors, columns, min(np.float32(limit), below))
+    return _rows(vectors, columns, np.float32(limit))
 
 
 def _weights(features: NDArray[np.float32], sets: sparse.csr_array) -> sparse.csr_array:
@@ -147,24 +146,12 @@ def _fill(
     distances: Values,
     others: Neighbours,
 ) -> None:
-    """Write rows of the result from `first` on, as far as they have room.
-
-    The minima of a row are added up in a buffer, over the columns in which it has
-    entries. Rows of V sum to 1: with m the sum of minima, that of maxima is 2 - m.
-    """
+    """Write rows of the result from `first` on, as far as they have room."""
     for lane in prange(LANES):
         shared, met = buffers[0][lane], buffers[1][lane]
         for row in range(lane, len(counts), LANES):
-            i, num_met = first + row, 0
-            for place in range(vectors.starts[i], vectors.starts[i + 1]):
-                weight, column = vectors.values[place], vectors.indices[place]
-                for entry in range(columns.starts[column], columns.starts[column + 1]):
-                    j = columns.indices[entry]
-                    if shared[j] == 0:
-                        met[num_met] = j
-                        num_met += 1
-                    shared[j] += min(weight, columns.values[entry])
-            shared[i] = 1  # but for rounding
+            num_met = _add_minima(vectors, columns, first + row, shared, met)
+            shared[first + row] = 1  # but for rounding
             num_kept = 0
             for place in range(num_met):
                 j = met[place]
@@ -184,6 +171,30 @@ def _fill(
 
 
 @helper
+def _add_minima(
+    vectors: _Arrays,
+    columns: _Arrays,
+    i: int,
+    shared: NDArray[np.float64],
+    met: Neighbours,
+) -> int:
+    """Add the minima of row i and all others to zeros; return how many others."""
+    num_met = 0
+    for place in range(vectors.starts[i], vectors.starts[i + 1]):
+        weight, column = vectors.values[place], vectors.indices[place]
+        for entry in range(columns.starts[column], columns.starts[column + 1]):
+            j = columns.indices[entry]
+            if shared[j] == 0:
+                met[num_met] = j
+                num_met += 1
+            shared[j] += min(weight, columns.values[entry])
+    return num_met
+
+
+@helper
 def _distance(shared: float) -> np.float32:
-    """Return 1 - J, of the sum of minima; rounding may bring that above 1."""
+    """Return 1 - J: rows of V sum to 1, and so minima and maxima together to 2.
+
+    Rounding may bring the sum of minima above 1.
+    """
     return np.float32(max(1 - shared / (2 - shared), 0))

@@ -74,12 +74,8 @@ def test_score_similarities(seed, num, num_heads):
 @given(seed=seeds, num=sizes, weight=st.sampled_from([0.0, 0.02, 1.0]))
 def test_mixed_distances(seed, num, weight):
     features, vectors, camids = case(seed, num)
-    expected = scores.mixed_distances(
-        distances.cosine_distances(features),
-        scores.score_similarities(vectors, 2),
-        camids,
-        weight,
-    )
+    expected = distances.cosine_distances(features)
+    scores.mix_scores_into(expected, vectors, camids, 2, weight)
     found = checked(
         on_device.mixed_distances(
             *tensors(features, vectors), camids, num_cameras=2, weight=weight

@@ -24,7 +24,7 @@ ARCHIVE = "data/own/raw/a.zip"
 CANARY = "canary/untouched.txt"  # beside the workspace
 SMALLER = {  # a network that is made in a tenth of a second
     r"^archive: \S+": f"archive: {ARCHIVE}",
-    r"backbone: \w+": "backbone: test_convnext",
+    r"^  backbone: \w+": "  backbone: test_convnext",
     r"options: \{.*\}": "options: {}",
     r"checkpoint: \S+": "checkpoint: none",
     r"device: auto": "device: cpu",

@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,3 +174,25 @@ def test_memory_is_as_much_per_pair_as_is_said():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 0.8 * PAIR_BYTES < peak / 3000**2 < PAIR_BYTES
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.02])
+def test_distances_of_a_gpu_give_the_same_clusters(monkeypatch, weight):
+    rng = np.random.default_rng(0)
+    features = unit_rows(rng.standard_normal((60, 8)))
+    scores = rng.dirichlet(np.ones(6), 60).astype(np.float32)
+    given = features, scores, np.arange(60) % 3, RerankParams(6, 3, 0.3), into(12)
+    how = {"num_heads": 1, "mixing_weight": weight}
+    expected = inter_pseudo_labels(*given, **how)
+    # What is sent to a GPU stays here; all else is as with one.
+    monkeypatch.setattr(module, "_computes_distances", lambda device, num: True)
+    monkeypatch.delattr(module, "cosine_distances")
+    assert inter_pseudo_labels(*given, **how).tolist() == expected.tolist()
+
+
+def test_a_gpu_computes_distances_it_has_room_for(monkeypatch):
+    cuda, cpu = torch.device("cuda"), torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (800, 900))
+    assert module._computes_distances(cuda, 10)
+    assert not module._computes_distances(cuda, 11)
+    assert not module._computes_distances(cpu, 10)

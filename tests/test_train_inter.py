@@ -127,9 +127,9 @@ def test_mixing_weight_follows_the_round(monkeypatch):
     seen = []
     original = module.inter_pseudo_labels
 
-    def labels(*args, num_heads, mixing_weight):
-        seen.append((num_heads, mixing_weight))
-        return original(*args, num_heads=num_heads, mixing_weight=mixing_weight)
+    def labels(*args, **options):
+        seen.append((options["num_heads"], options["mixing_weight"]))
+        return original(*args, **options)
 
     monkeypatch.setattr(module, "inter_pseudo_labels", labels)
     trained()

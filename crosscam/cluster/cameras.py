@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from crosscam.cluster import on_device
 from crosscam.cluster.density import density_pseudo_labels
 from crosscam.cluster.distances import cosine_distances
 from crosscam.cluster.jaccard import RerankParams, reranked_distances
@@ -21,6 +23,7 @@ from crosscam.cluster.scores import mix_scores_into
 # whole numbers. 5.5 at 3,000 images and 4.8 at 6,000, both with few scores; 6.7 at
 # 3,000 with 1,500.
 PAIR_BYTES = 6
+CPU = torch.device("cpu")
 
 
 def intra_pseudo_labels(
@@ -87,6 +90,7 @@ def inter_pseudo_labels(
     *,
     num_heads: int,
     mixing_weight: float,
+    device: torch.device = CPU,
 ) -> PseudoLabels:
     """Return pseudo labels across all cameras.
 
@@ -105,6 +109,9 @@ def inter_pseudo_labels(
     mixing_weight
         μ, by which the similarity of scores lowers cross-camera distances; at 0, and
         by density, the scores are not looked at.
+    device
+        A GPU computes the distances, if it has room for them, and others in their last
+        digits.
 
     Returns
     -------
@@ -113,7 +120,20 @@ def inter_pseudo_labels(
     """
     if cut.by == "density":
         return density_pseudo_labels(features, rerank, cut)
-    distances = cosine_distances(features)
-    if mixing_weight > 0:
-        mix_scores_into(distances, scores, camids, num_heads, mixing_weight)
+    if _computes_distances(device, len(features)):
+        distances = on_device.mixed_distances(
+            torch.from_numpy(features).to(device),
+            torch.from_numpy(scores).to(device),
+            camids,
+            num_cameras=num_heads,
+            weight=mixing_weight,
+        )
+    else:
+        distances = cosine_distances(features)
+        if mixing_weight > 0:
+            mix_scores_into(distances, scores, camids, num_heads, mixing_weight)
     return pseudo_labels(reranked_distances(distances, rerank), cut)
+
+
+def _computes_distances(device: torch.device, num_images: int) -> bool:
+    return device.type == "cuda" and on_device.fits(num_images, device)

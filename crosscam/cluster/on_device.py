@@ -106,7 +106,7 @@ def mixed_distances(
         lowered = weight * similarity(rows, others) * across
         return cosine(rows, others).sub_(lowered).clamp_(min=0)
 
-    return _all_pairs(len(features), features.device, between)
+    return _all_pairs(len(features), features.device, between if weight > 0 else cosine)
 
 
 Between = Callable[[slice, slice], Tensor]

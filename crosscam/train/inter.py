@@ -173,6 +173,7 @@ def _clusters(
         mixing_weight=mixing_weight(
             params.mix.weight, params.mix.power, position.round, position.num_rounds
         ),
+        device=raw.device,
     )
     _report(labels, position)
     return clusters_of(network, raw, labels, setting)

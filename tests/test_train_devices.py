@@ -78,6 +78,7 @@ def test_threads_and_deterministic_algorithms(caplog):
         start_device(compute("cpu", threads=2))
     assert torch.get_num_threads() == 2
     assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.utils.deterministic.fill_uninitialized_memory
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     assert f"torch {torch.__version__}" in caplog.text
     assert "device cpu, fp32, 2 threads" in caplog.text

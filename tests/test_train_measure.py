@@ -10,6 +10,7 @@ from crosscam.data.augment import normalise
 from crosscam.model.aibn import AIBN, MOMENTUM
 from crosscam.model.moments import EPS
 from crosscam.params import ParamsError
+from crosscam.train import measure
 from crosscam.train.measure import measure_norms, measure_styles
 from crosscam.train.rounds import TrainingSet
 from tests import oracles
@@ -230,6 +231,27 @@ def test_only_before_the_first_layer_images_arrive_as_they_are():
         pairs = zip(measured, published, strict=True)
         same.append([torch.allclose(*pair, rtol=0.05) for pair in pairs])
     assert same == [[True, True], [False, False], [False, False]]
+
+
+@pytest.mark.parametrize(
+    ("camids", "most", "rows"),
+    [
+        ([0, 0, 1, 0, 1, 0, 0, 0, 0, 0], 4, [0, 2, 3, 4, 6, 8]),  # 8 of camera 0
+        ([1, 1, 1], 2, [0, 1]),
+        ([1, 1, 1], 3, [0, 1, 2]),
+        ([2, 1, 2, 1], 1, [0, 1]),
+    ],
+)
+def test_a_camera_with_many_images_is_measured_on_some(monkeypatch, camids, most, rows):
+    monkeypatch.setattr(measure, "PER_CAMERA", most)
+    network, some = tiny_network(WHOLE), tiny_network(WHOLE)
+    images = TrainingSet(images_of(len(camids)).pixels, np.array(camids))
+    measure_styles(network, images, 4)
+    monkeypatch.undo()
+    measure_styles(some, TrainingSet(images.pixels[rows], images.camids[rows]), 4)
+    expected = some.styles.state_dict()
+    found = network.styles.state_dict()
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
 
 
 def test_order_of_the_images_does_not_matter():

@@ -17,6 +17,7 @@ from crosscam.model.aibn import replace_norms
 from crosscam.model.stages import norms_between, stage_ends, stage_info
 from crosscam.model.surgery import pool, unstride
 from crosscam.model.tnorm import CameraStyles
+from crosscam.model.trim import trim
 from crosscam.params import Fraction, ParamsError, Within
 
 Side = Annotated[int, Within(1, 2048)]  # pixels; one image of 2,048² takes a GB already
@@ -245,6 +246,7 @@ def _backbone(architecture: Architecture) -> Any:
                 f"replace, got {architecture.aibn!r}: set it to none"
             )
         replace_norms(model, blocks, architecture.aibn_mix)
+    trim(model)
     return model
 
 

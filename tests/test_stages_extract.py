@@ -32,7 +32,7 @@ model:
   aibn_mix: 0.1
   tnorm: false
 extract: {checkpoint: CHECKPOINT, restyle: true, shown_pids: 2}
-compute: {device: cpu, threads: 1, image_cache_gb: 1.0, batch_size: 8}
+compute: {device: cpu, threads: 1, image_cache_gb: 1.0, batch_size: 8, processes: 1}
 """
 
 

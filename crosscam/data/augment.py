@@ -10,6 +10,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from torch import Generator, Tensor
 
 from crosscam.params import Fraction, Within
+from crosscam.shares import images_of_batch, part
 
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma, as in torchvision
 
@@ -85,7 +86,8 @@ def augment(
     """Return randomly varied, normalised images.
 
     In order: flip and crop, colour, normalisation, erasing. The draws are made on the
-    CPU, so that they are the same on every device.
+    CPU, so that they are the same on every device, and for the whole batch where this
+    process has a part of it (`crosscam.shares.dealt`).
 
     Parameters
     ----------
@@ -109,10 +111,16 @@ def augment(
 
 
 def _uniform(
-    num: int, low: float, high: float, generator: Generator, device: torch.device
+    num: int,
+    low: float,
+    high: float,
+    generator: Generator,
+    device: torch.device,
+    each: tuple[int, ...] = (),
 ) -> Tensor:
-    draws = torch.rand(num, generator=generator) * (high - low) + low
-    return draws.to(device)
+    whole = images_of_batch(num)
+    draws = torch.rand(whole, *each, generator=generator) * (high - low) + low
+    return draws[part(whole)].to(device)
 
 
 def _flip_and_crop(
@@ -121,10 +129,11 @@ def _flip_and_crop(
     num, _, height, width = images.shape
     pad, device = params.pad, images.device
     flip = _uniform(num, 0, 1, generator, device) < params.flip
-    down, right = (
-        torch.randint(2 * pad + 1, (num, 1), generator=generator).to(device)
-        for _ in range(2)
+    whole = images_of_batch(num)
+    draws = (
+        torch.randint(2 * pad + 1, (whole, 1), generator=generator) for _ in range(2)
     )
+    down, right = (draw[part(whole)].to(device) for draw in draws)
     rows = torch.arange(height, device=device) + down  # (num, height)
     columns = torch.arange(width, device=device).expand(num, width)
     columns = torch.where(flip[:, None], columns.flip(1), columns) + right
@@ -152,7 +161,8 @@ def _colour(images: Tensor, params: AugmentParams, generator: Generator) -> Tens
         grey = (images * luma).sum(1, keepdim=True)
         images = grey + (images - grey) * saturation
     if params.tint > 0:
-        factors = _uniform(3 * num, 1 - params.tint, 1 + params.tint, generator, device)
+        tints = 1 - params.tint, 1 + params.tint
+        factors = _uniform(num, *tints, generator, device, (3,))
         images = images * factors.view(num, 3, 1, 1)
     return images.clamp(0, 255)
 

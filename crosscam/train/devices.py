@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -14,9 +14,12 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import nn
 
 from crosscam.kernel import set_threads
-from crosscam.params import Count, ParamsError, Positive
+from crosscam.params import Count, ParamsError, Positive, Within
+from crosscam.processes import place_on_machine, world_size
 
 log = logging.getLogger(__name__)
+
+Processes = Annotated[int, Within(1, 256)]
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,23 @@ class ComputeParams:
     device
         ``auto`` takes a GPU where there is one.
     threads
-        Of the CPU. Results are the same run after run with the same number, and
-        differ in the last digits between numbers.
+        Of the CPU, in each process. Results are the same run after run with the same
+        number, and differ in the last digits between numbers.
     image_cache_gb
         Larger sets of decoded images are mapped from a temporary file (10^9 bytes).
     batch_size
         Images in a pass of feature extraction.
+    processes
+        Of this machine that share the work, each on a GPU of its own where there are
+        any; not looked at under torchrun, which has its own number. Results differ in
+        the last digits between numbers.
     """
 
     device: Literal["auto", "cpu", "cuda"]
     threads: Count
     image_cache_gb: Positive
     batch_size: Count
+    processes: Processes = 1
 
 
 def start_device(params: ComputeParams) -> torch.device:
@@ -48,13 +56,14 @@ def start_device(params: ComputeParams) -> torch.device:
     Raises
     ------
     ParamsError
-        If a GPU is asked for and there is none.
+        If a GPU is asked for and there is none, or not one for each process.
     """
+    # numba first: when its threads start, it sets the number of OpenMP's, torch's too.
+    set_threads(params.threads)
     torch.set_num_threads(params.threads)
     # numpy's products too: on 4 threads instead of 1 they changed the pseudo labels of
     # 115 of 1,111 images, as they differ in the last bits.
     threadpool_limits(params.threads)
-    set_threads(params.threads)
     torch.use_deterministic_algorithms(True)
     # Without it, matrix products on a GPU raise under deterministic algorithms.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -65,6 +74,8 @@ def start_device(params: ComputeParams) -> torch.device:
         )
     name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name if params.device == "auto" else params.device)
+    if device.type == "cuda" and world_size() > 1:
+        _take_gpu()
     log.info(
         "python %s, torch %s, numpy %s, device %s, %d threads",
         platform.python_version(),
@@ -74,6 +85,17 @@ def start_device(params: ComputeParams) -> torch.device:
         params.threads,
     )
     return device
+
+
+def _take_gpu() -> None:
+    """Let each process of this machine compute on a GPU of its own."""
+    (number, wanted), there = place_on_machine(), torch.cuda.device_count()
+    if wanted > there:
+        raise ParamsError(
+            f"compute.processes: must be at most {there}, one for each GPU that torch "
+            f"finds, got {wanted}"
+        )
+    torch.cuda.set_device(number)
 
 
 @dataclass(frozen=True)

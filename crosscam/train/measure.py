@@ -11,6 +11,7 @@ from crosscam.data.augment import normalise
 from crosscam.model.aibn import AIBN, MOMENTUM
 from crosscam.model.network import Network
 from crosscam.model.tnorm import CameraStyles
+from crosscam.shares import dealt, part, passes
 from crosscam.train.devices import device_of
 from crosscam.train.rounds import TrainingSet
 
@@ -41,9 +42,11 @@ def measure_norms(network: Network, images: TrainingSet, batch_size: int) -> Non
     for norm in fresh:
         norm.train().momentum = None
     num_images = len(images.pixels)
-    for rows, batch in _batches(network, images.pixels, batch_size):
-        if len(rows) == min(batch_size, num_images):
-            network(batch)
+    size = min(batch_size, num_images)
+    for start in range(0, num_images - size + 1, size):
+        with dealt(size):
+            rows = torch.arange(start, start + size)[part(size)]
+            network(_normalised(network, images.pixels, rows))
     for norm in fresh:
         norm.eval().momentum = MOMENTUM
 
@@ -109,7 +112,11 @@ def _measure_arriving(
 def _batches(
     network: Network, pixels: Tensor, batch_size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    device = device_of(network)
-    for start in range(0, len(pixels), batch_size):
+    for start in passes(len(pixels), batch_size):
         rows = torch.arange(start, min(start + batch_size, len(pixels)))
-        yield rows, normalise(pixels[rows].to(device), network.mean, network.std)
+        yield rows, _normalised(network, pixels, rows)
+
+
+def _normalised(network: Network, pixels: Tensor, rows: Tensor) -> Tensor:
+    chosen = pixels[rows].to(device_of(network))
+    return normalise(chosen, network.mean, network.std)

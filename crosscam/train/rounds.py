@@ -21,7 +21,9 @@ from crosscam.data.samplers import Rows
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Architecture, Network
 from crosscam.params import Seed
+from crosscam.processes import is_first
 from crosscam.room import check_memory
+from crosscam.shares import part
 from crosscam.train.devices import ComputeParams, Randomness, device_of, randomness
 from crosscam.train.optimise import OptimParams, Phase, TrainingError
 from crosscam.train.progress import Position, Progress, Round
@@ -86,7 +88,7 @@ def training_set(
         phase will do so, and the intra-camera one before it can take a day.
     """
     check_memory(
-        PAIR_BYTES * len(table) ** 2,
+        PAIR_BYTES * len(table) ** 2 * is_first(),  # the others do not cluster
         f"the distances between {len(table)} images are held all at once: train on "
         "fewer (split.window), or on a larger machine",
     )
@@ -108,7 +110,7 @@ def views_of(
     device = device_of(network)
     return batch_views(
         network,
-        images.pixels[torch.from_numpy(rows)].to(device),
+        images.pixels[torch.from_numpy(rows[part(len(rows))])].to(device),
         images.camids[rows],
         setting.augment,
         setting.distil.restyle,

@@ -28,5 +28,6 @@ def environment(compute: ComputeParams) -> dict[str, str]:
         **{name: version(name) for name in PACKAGES},
         "device": f"{device.type} {gpu}".strip(),
         "threads": str(compute.threads),
+        "processes": str(compute.processes),
         "system": f"{platform.system()} {platform.machine()}",
     }

@@ -8,7 +8,6 @@ Params  seed, weights, model, extract, compute
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,8 @@ from crosscam.files import write_npz
 from crosscam.model.checkpoint import CheckpointError, load_checkpoint, untrained
 from crosscam.model.network import Architecture
 from crosscam.params import Count, FileName, ParamsError, Seed, read_params
+from crosscam.processes import is_first
+from crosscam.stage import as_stage, several
 from crosscam.train.devices import ComputeParams, placed, start_device
 from crosscam.train.features import features
 
@@ -50,31 +51,30 @@ class Params:
 def main() -> None:
     """Run the stage."""
     p = read_params(Path("params.yaml"), Params)
-    device, folder = start_device(p.compute), Path("models/weights")
-    plain = placed(untrained(p.model, p.seed, p.weights, folder), p.compute, device)
-    path = Path("models") / p.extract.checkpoint
-    trained = plain if path.name == "none" else load_checkpoint(path).network
-    placed(trained, p.compute, device)
-    packed, split = PackedImages(Path("data/packed/images.bin")), Path("data/split")
-    names = ("query", "gallery")
-    tables = {n: read_table(split / f"{n}.csv", TEST_COLUMNS) for n in names}
-    pids = shown_pids(tables["query"]["pid"].to_numpy(), p.extract.shown_pids)
-    limit, num = p.compute.image_cache_gb, p.compute.batch_size
-    size, own = (net.architecture.image_size for net in (trained, plain))
-    arrays: dict[str, NDArray[np.float32] | NDArray[np.int64]] = {}
-    for name, table in tables.items():
-        camids = table["camid"].to_numpy() if p.extract.restyle else None
-        pixels = decode_all(packed, table, size, limit)
-        arrays[name] = features(trained, pixels, num, camids)
-        rows = arrays[f"shown_{name}"] = np.flatnonzero(table["pid"].isin(pids))
-        pixels = decode_all(packed, table.iloc[rows], own, limit)
-        arrays[f"untrained_{name}"] = features(plain, pixels, num)
-    write_npz(Path("data/features.npz"), arrays)
+    with several(p.compute.processes, "stages.extract"):
+        device, folder = start_device(p.compute), Path("models/weights")
+        plain = placed(untrained(p.model, p.seed, p.weights, folder), p.compute, device)
+        path = Path("models") / p.extract.checkpoint
+        trained = plain if path.name == "none" else load_checkpoint(path).network
+        placed(trained, p.compute, device)
+        packed, split = PackedImages(Path("data/packed/images.bin")), Path("data/split")
+        names = ("query", "gallery")
+        tables = {n: read_table(split / f"{n}.csv", TEST_COLUMNS) for n in names}
+        pids = shown_pids(tables["query"]["pid"].to_numpy(), p.extract.shown_pids)
+        limit, num = p.compute.image_cache_gb, p.compute.batch_size
+        size, own = (net.architecture.image_size for net in (trained, plain))
+        arrays: dict[str, NDArray[np.float32] | NDArray[np.int64]] = {}
+        for name, table in tables.items():
+            camids = table["camid"].to_numpy() if p.extract.restyle else None
+            pixels = decode_all(packed, table, size, limit)
+            arrays[name] = features(trained, pixels, num, camids)
+            rows = arrays[f"shown_{name}"] = np.flatnonzero(table["pid"].isin(pids))
+            pixels = decode_all(packed, table.iloc[rows], own, limit)
+            arrays[f"untrained_{name}"] = features(plain, pixels, num)
+        if is_first():
+            write_npz(Path("data/features.npz"), arrays)
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
+    with as_stage(ParamsError, DataError, CheckpointError):
         main()
-    except (ParamsError, DataError, CheckpointError) as error:
-        raise SystemExit(str(error)) from None

@@ -8,7 +8,6 @@ Params  seed, augment, optim, head, distil, intra, inter, compute
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,8 @@ from crosscam.data.packed import TRAIN_COLUMNS, PackedImages, read_table
 from crosscam.files import write_json, write_npz
 from crosscam.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from crosscam.params import ParamsError, read_params
+from crosscam.processes import is_first
+from crosscam.stage import as_stage, several
 from crosscam.train.alternate import alternate
 from crosscam.train.devices import placed, start_device
 from crosscam.train.history import history, summary
@@ -45,9 +46,10 @@ class Params(Setting):
 def main() -> None:
     """Run the stage."""
     p = read_params(Path("params.yaml"), Params)
-    device = start_device(p.compute)
-    with kept_run("inter", p, [IMAGES, TABLE, START], device) as run:
-        train(p, device, run)
+    with several(p.compute.processes, "stages.inter"):
+        device = start_device(p.compute)
+        with kept_run("inter", p, [IMAGES, TABLE, START], device) as run:
+            train(p, device, run)
 
 
 def train(p: Params, device: torch.device, run: KeptRun) -> None:
@@ -60,7 +62,8 @@ def train(p: Params, device: torch.device, run: KeptRun) -> None:
     progress = run.progress(network, p.head)
     rounds = alternate(network, heads, images, p.intra, p.inter, p, progress)
     measure_styles(network, images, p.compute.batch_size)
-
+    if not is_first():
+        return
     inter = [done for phase, done in rounds if phase == "inter"]
     intra = [done.pseudo_labels for phase, done in rounds if phase == "intra"]
     arrays = {"labels": np.stack([done.pseudo_labels for done in inter])}
@@ -73,8 +76,5 @@ def train(p: Params, device: torch.device, run: KeptRun) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
+    with as_stage(ParamsError, DataError, CheckpointError, TrainingError, OSError):
         main()
-    except (ParamsError, DataError, CheckpointError, TrainingError, OSError) as error:
-        raise SystemExit(str(error)) from None

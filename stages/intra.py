@@ -8,7 +8,6 @@ Params  seed, weights, model, augment, optim, head, distil, intra, compute
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from crosscam.files import write_json, write_npz
 from crosscam.model.checkpoint import CheckpointError, initial_network, save_checkpoint
 from crosscam.model.network import Architecture
 from crosscam.params import ParamsError, read_params
+from crosscam.processes import is_first
+from crosscam.stage import as_stage, several
 from crosscam.train.devices import placed, start_device
 from crosscam.train.history import history, summary
 from crosscam.train.intra import IntraParams, intra_round
@@ -46,9 +47,10 @@ class Params(Setting):
 def main() -> None:
     """Run the stage."""
     p = read_params(Path("params.yaml"), Params)
-    device = start_device(p.compute)
-    with kept_run("intra", p, [IMAGES, TABLE, WEIGHTS / p.weights], device) as run:
-        train(p, device, run)
+    with several(p.compute.processes, "stages.intra"):
+        device = start_device(p.compute)
+        with kept_run("intra", p, [IMAGES, TABLE, WEIGHTS / p.weights], device) as run:
+            train(p, device, run)
 
 
 def train(p: Params, device: torch.device, run: KeptRun) -> None:
@@ -63,7 +65,8 @@ def train(p: Params, device: torch.device, run: KeptRun) -> None:
         at = Position("intra", number, num, stream=1)
         intra_round(network, images, p.intra, p, at, epochs, lr, progress)
     measure_styles(network, images, p.compute.batch_size)
-
+    if not is_first():
+        return
     rounds = [done for _, done in progress.rounds]
     arrays = {"labels": np.stack([done.pseudo_labels for done in rounds])}
     write_npz(Path("data/pseudo/intra.npz"), arrays)
@@ -73,8 +76,5 @@ def train(p: Params, device: torch.device, run: KeptRun) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
+    with as_stage(ParamsError, DataError, CheckpointError, TrainingError, OSError):
         main()
-    except (ParamsError, DataError, CheckpointError, TrainingError, OSError) as error:
-        raise SystemExit(str(error)) from None

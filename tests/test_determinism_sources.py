@@ -31,6 +31,13 @@ RANDOM = {
     ("crosscam/train/resume.py", "os.getpid"): "goes into a lock",
     ("crosscam/train/resume.py", "time.monotonic"): "decides when a state is synced",
     ("crosscam/files.py", "os.getpid"): "names a temporary file",
+    ("crosscam/helpers.py", "time.monotonic"): "limits a wait",
+    ("crosscam/helpers.py", "time.sleep"): "waits",
+    ("crosscam/model/whole_batch.py", ".bernoulli_"): "seeded at each epoch's start",
+    ("crosscam/processes.py", "datetime.timedelta"): "limits a wait",
+    ("crosscam/processes.py", "time.sleep"): "waits",
+    ("crosscam/stage.py", "datetime.timedelta"): "limits a wait",
+    ("crosscam/stage.py", "time.sleep"): "waits",
 }
 
 

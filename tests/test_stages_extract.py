@@ -39,6 +39,7 @@ compute:
   batch_size: 8
   precision: fp32
   compile: false
+  processes: 1
 """
 
 

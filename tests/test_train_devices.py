@@ -4,7 +4,7 @@ import itertools
 import logging
 import os
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pytest
@@ -12,8 +12,14 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from crosscam.params import ParamsError, parse_tree
+from crosscam.train import devices as module
 from crosscam.train.devices import ComputeParams, placed, randomness, start_device
 from tests.tiny import tiny_network
+
+
+@dataclass(frozen=True)
+class Section:
+    compute: ComputeParams
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +76,33 @@ def test_no_gpu(monkeypatch):
         ParamsError, match=r"compute\.device: torch finds no GPU, got 'cuda': set it to"
     ):
         start_device(compute("cuda"))
+
+
+def test_each_process_has_a_gpu_of_its_own(monkeypatch):
+    taken = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setattr(module, "world_size", lambda: 4)
+    for number in range(2):  # of one of two machines
+        place = number, 2
+        monkeypatch.setattr(module, "place_on_machine", lambda place=place: place)
+        assert start_device(compute("auto")) == torch.device("cuda")
+    assert taken == [0, 1]
+    monkeypatch.setattr(module, "place_on_machine", lambda: (0, 4))
+    with pytest.raises(
+        ParamsError, match=r"compute\.processes: must be at most 2, one for each GPU"
+    ):
+        start_device(compute("cuda"))
+    assert taken == [0, 1]
+
+
+@pytest.mark.parametrize("number", [0, 257])
+def test_processes_have_a_range(number):
+    plain = {"device": "cpu", "threads": 1, "image_cache_gb": 1.0, "batch_size": 64}
+    tree = {"compute": plain | {"processes": number}}
+    with pytest.raises(ParamsError, match="at least 1 and at most 256, got"):
+        parse_tree(tree, Section, "it")
 
 
 def test_threads_and_deterministic_algorithms(caplog):

@@ -42,6 +42,11 @@ def test_the_same_run_has_the_same_key(workspace):
     assert key(workspace) == key(workspace)
 
 
+def test_a_run_may_be_taken_up_by_another_number_of_processes(workspace):
+    compute = replace(SETTING.compute, processes=4)
+    assert key(workspace, params=replace(SETTING, compute=compute)) == key(workspace)
+
+
 def test_params_data_code_stage_libraries_and_hardware_tell_runs_apart(
     workspace, monkeypatch
 ):

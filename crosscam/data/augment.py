@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from crosscam.data.sending import sent
 from crosscam.params import Fraction, Within
+from crosscam.shares import images_of_batch, part
 
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma, as in torchvision
 
@@ -102,7 +103,8 @@ def augment(
     """Return randomly varied, normalised images.
 
     In order: flip and crop, colour, normalisation, erasing. The draws are made on the
-    CPU, so that they are the same on every device, and sent there all at once.
+    CPU, so that they are the same on every device, for the whole batch where this
+    process has a part of it (`crosscam.shares.dealt`), and sent there all at once.
 
     Parameters
     ----------
@@ -120,10 +122,11 @@ def augment(
     Tensor
         (num_images, 3, height, width), float32.
     """
-    num, _, height, width = images.shape
+    num, (height, width) = images_of_batch(len(images)), images.shape[2:]
     drawn = _drawn(num, height, width, params, generator)
-    ends = np.cumsum([len(part) for part in drawn])[:-1].tolist()
-    draws = _Draws(*sent(torch.cat(drawn), images.device).tensor_split(ends))
+    ends = np.cumsum([len(draws) for draws in drawn])[:-1].tolist()
+    own = torch.cat(drawn)[:, part(num)]
+    draws = _Draws(*sent(own, images.device).tensor_split(ends))
     moved = _flip_and_crop(images, draws.move, params.pad).float()
     coloured = _colour(moved, draws)
     return _erase(normalise(coloured, mean, std), draws.box)

@@ -14,7 +14,9 @@ from torch import Tensor
 from crosscam.data.encoded import decoded
 from crosscam.data.faults import DataError
 from crosscam.data.packed import PackedImages
+from crosscam.processes import place_on_machine
 from crosscam.room import check_disk, check_memory
+from crosscam.shares import filled, part
 
 MAPPED = "lower compute.image_cache_gb, they are mapped from a file then"
 
@@ -49,6 +51,8 @@ def decode_all(
 ) -> Tensor:
     """Return all images of a table in one tensor, each decoded once.
 
+    Several processes decode a part each; all of them hold all images.
+
     Parameters
     ----------
     packed
@@ -76,18 +80,20 @@ def decode_all(
     shape = (len(table), 3, *image_size)
     num_bytes = int(np.prod(shape, dtype=np.int64))
     if num_bytes <= limit_gb * 1e9:
-        check_memory(num_bytes, f"{len(table)} images are held: {MAPPED}")
+        held = f"{len(table)} images are held: {MAPPED}"
+        check_memory(num_bytes * place_on_machine()[1], held)
         pixels = np.empty(shape, np.uint8)
     else:
-        check_disk(Path(tempfile.gettempdir()), num_bytes, f"{len(table)} images")
+        needed = num_bytes * place_on_machine()[1]
+        check_disk(Path(tempfile.gettempdir()), needed, f"{len(table)} images")
         with tempfile.TemporaryFile() as file:
             pixels = np.memmap(file, np.uint8, "w+", shape=shape)
     rows = zip(table["offset"], table["size"], strict=True)
-    for row, (offset, size) in enumerate(rows):
+    for row, (offset, size) in list(enumerate(rows))[part(len(table))]:
         blob = packed.blob(offset, size)
         try:
             image = decode(blob, image_size)
         except DataError as error:
             raise DataError(packed.fault(offset, size, str(error))) from error
         pixels[row] = np.asarray(image).transpose(2, 0, 1)
-    return torch.from_numpy(pixels)
+    return filled(torch.from_numpy(pixels))

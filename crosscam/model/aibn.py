@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from crosscam.model.stages import MAP_NORMS
+from crosscam.model.whole_batch import batch_moments
 
 MOMENTUM = 0.1  # share of the batch in the running statistics; IICS
 EPS = 1e-5
@@ -25,7 +26,7 @@ class AIBN(nn.Module):
 
     With the mean m_I and the (unbiased) variance v_I of each image and channel over its
     positions, and those of the batch, ``m_B = mean(m_I)`` and ``v_B = mean(v_I) +
-    var(m_I)`` (the law of total variance), both taken over images,
+    var(m_I)`` (the law of total variance), both taken over the images of all processes,
 
         w = clamp(mix, 0, 1)
         y = weight · (x - (1 - w) m_I - w m_B) / sqrt((1 - w) v_I + w v_B + eps) + bias
@@ -111,8 +112,7 @@ class AIBN(nn.Module):
         """Return mean and variance of the batch, or the running ones."""
         if not self.training:
             return self._shaped(self.running_mean), self._shaped(self.running_var)
-        batch_mean = mean.mean(0, keepdim=True)
-        batch_var = var.mean(0, keepdim=True) + mean.var(0, correction=0, keepdim=True)
+        batch_mean, batch_var = batch_moments(mean, var)
         with torch.no_grad():
             self.num_batches_tracked += 1
             alike = 1 / self.num_batches_tracked  # looked at by the device alone

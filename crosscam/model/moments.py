@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from torch import Tensor, nn
 
+from crosscam.shares import summed
+
 EPS = 1e-5
 STAYS = -1  # target of an image that is not re-styled
 
@@ -123,10 +125,15 @@ class MomentSums:
         self._seconds += member @ (var + mean.square())
 
     def store(self) -> None:
-        """Set mean and variance; a group without images keeps those it had."""
-        seen = self._counts > 0
-        means = self._means[seen] / self._counts[seen, None]
-        seconds = self._seconds[seen] / self._counts[seen, None]
+        """Set mean and variance over the images that all processes added.
+
+        A group without images keeps those it had.
+        """
+        sums = self._counts, self._means, self._seconds
+        counts, means, seconds = (summed(part) for part in sums)
+        seen = counts > 0
+        means = means[seen] / counts[seen, None]
+        seconds = seconds[seen] / counts[seen, None]
         self._mean[seen] = means.float()
         self._var[seen] = (seconds - means.square()).clamp(min=0).float()
 

@@ -18,6 +18,7 @@ from crosscam.model.stages import norms_between, stage_ends, stage_info
 from crosscam.model.surgery import pool, unstride
 from crosscam.model.tnorm import CameraStyles
 from crosscam.model.trim import trim
+from crosscam.model.whole_batch import see_whole_batch
 from crosscam.params import Fraction, ParamsError, Within
 
 Side = Annotated[int, Within(1, 2048)]  # pixels; one image of 2,048² takes a GB already
@@ -121,7 +122,7 @@ class Network(nn.Module):
     ParamsError
         If timm cannot build the backbone with these options, the backbone cannot take
         images of this size, or has not the layers that `last_stride`, `pooling`, `aibn`
-        or `tnorm` would change.
+        or `tnorm` would change, and as `see_whole_batch`.
     """
 
     def __init__(self, architecture: Architecture, camids: Sequence[int] = ()) -> None:
@@ -137,6 +138,7 @@ class Network(nn.Module):
         self.neck: nn.Module = nn.Identity()
         if architecture.neck == "feature":
             self.neck = ShiftlessNorm(self.feature_size)
+        see_whole_batch(self, architecture.backbone, ShiftlessNorm)
         self.styles = self._camera_styles(camids) if architecture.tnorm else None
         # 424 images/s against 237 on one core for convnext_zepto_rms at 64 × 32.
         self.to(memory_format=torch.channels_last)

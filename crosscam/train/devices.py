@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -16,9 +16,12 @@ from torch import nn
 from crosscam.kernel import set_threads
 from crosscam.model.compiling import check_compiler, compile_stages
 from crosscam.model.network import Network, Precision
-from crosscam.params import Count, ParamsError, Positive
+from crosscam.params import Count, ParamsError, Positive, Within
+from crosscam.processes import place_on_machine, world_size
 
 log = logging.getLogger(__name__)
+
+Processes = Annotated[int, Within(1, 256)]
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class ComputeParams:
     device
         ``auto`` takes a GPU where there is one.
     threads
-        Of the CPU. Results are the same run after run with the same number, and
-        differ in the last digits between numbers.
+        Of the CPU, in each process. Results are the same run after run with the same
+        number, and differ in the last digits between numbers.
     image_cache_gb
         Larger sets of decoded images are mapped from a temporary file (10^9 bytes).
     batch_size
@@ -42,6 +45,10 @@ class ComputeParams:
         heads, losses, the optimiser, weights and features.
     compile
         Whether torch compiles the backbone's stages.
+    processes
+        Of this machine that share the work, each on a GPU of its own where there are
+        any; not looked at under torchrun, which has its own number. Results differ in
+        the last digits between numbers.
     """
 
     device: Literal["auto", "cpu", "cuda"]
@@ -50,6 +57,7 @@ class ComputeParams:
     batch_size: Count
     precision: Precision = "fp32"
     compile: bool = False
+    processes: Processes = 1
 
 
 def start_device(params: ComputeParams) -> torch.device:
@@ -58,7 +66,7 @@ def start_device(params: ComputeParams) -> torch.device:
     Raises
     ------
     ParamsError
-        If a GPU is asked for and there is none.
+        If a GPU is asked for and there is none, or not one for each process.
     """
     # numba first: when its threads start, it sets the number of OpenMP's, torch's too.
     set_threads(params.threads)
@@ -77,6 +85,8 @@ def start_device(params: ComputeParams) -> torch.device:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     device = chosen_device(params.device)
+    if device.type == "cuda" and world_size() > 1:
+        _take_gpu()
     log.info(
         "python %s, torch %s, numpy %s, device %s, %s%s, %d threads",
         platform.python_version(),
@@ -128,6 +138,17 @@ def placed(network: Network, params: ComputeParams, device: torch.device) -> Net
         check_compiler(device)
         compile_stages(network)
     return network.to(device)
+
+
+def _take_gpu() -> None:
+    """Let each process of this machine compute on a GPU of its own."""
+    (number, wanted), there = place_on_machine(), torch.cuda.device_count()
+    if wanted > there:
+        raise ParamsError(
+            f"compute.processes: must be at most {there}, one for each GPU that torch "
+            f"finds, got {wanted}"
+        )
+    torch.cuda.set_device(number)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from crosscam.data.augment import normalise
 from crosscam.data.sending import sent
 from crosscam.model.heads import Head
 from crosscam.model.network import Network
+from crosscam.processes import is_first
+from crosscam.shares import at_first, collected, filled, passes
 from crosscam.train.devices import device_of
 
 
@@ -42,10 +44,10 @@ def raw_features(network: Network, images: Tensor, batch_size: int) -> Tensor:
     """
     network.eval()
     result = torch.empty(len(images), network.feature_size, device=device_of(network))
-    for start in range(0, len(images), batch_size):
+    for start in passes(len(images), batch_size):
         pixels = images[start : start + batch_size]
         result[start : start + batch_size] = _mirrored(network, pixels)[0]
-    return result
+    return filled(result, batch_size)
 
 
 class StyledFeatures(NamedTuple):
@@ -56,7 +58,8 @@ class StyledFeatures(NamedTuple):
     raw
         (num_images, feature_size), mean over the styles, not normalised.
     scores
-        As `score_vectors`; no columns if there are no heads.
+        As `score_vectors`; no columns if there are no heads. Of several processes the
+        first one has those of all images, any other some or none.
     """
 
     raw: Tensor
@@ -96,20 +99,24 @@ def styled_features(
     styles = network.styles
     if styles is None:
         raw = raw_features(network, images, batch_size)
-        return StyledFeatures(raw, score_vectors(heads, raw))
+        scored = raw if is_first() else raw[:0]
+        return StyledFeatures(raw, score_vectors(heads, scored))
     network.eval()
     sources = sent(styles.positions(camids), device_of(network))
     raws = [torch.empty(0, network.feature_size, device=device_of(network))]
     scores = [_scores(heads, dict.fromkeys(heads, raws[0]), raws[0])]
     size = max(1, batch_size // len(styles.camids))
-    for start in range(0, len(images), size):
+    for start in passes(len(images), size):
         own = sources[start : start + size]
         with styles.all_targets(own.repeat(2)):  # each image and its mirror image
             passed = _mirrored(network, images[start : start + size])
         raws.append(passed.mean(0))
         by_camera = dict(zip(styles.camids, passed, strict=True))
         scores.append(_scores(heads, by_camera, raws[-1]))
-    return StyledFeatures(torch.cat(raws), torch.cat(scores).cpu().numpy())
+    return StyledFeatures(
+        collected(torch.cat(raws), len(images), size),
+        at_first(torch.cat(scores).cpu(), len(images), size).numpy(),
+    )
 
 
 def features(

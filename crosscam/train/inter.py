@@ -26,6 +26,8 @@ from crosscam.data.sending import sent
 from crosscam.model.heads import Head
 from crosscam.model.network import Network
 from crosscam.params import Count, Fraction, NonNegative, Positive, Within
+from crosscam.processes import from_first
+from crosscam.shares import check_batch
 from crosscam.train.devices import device_of, randomness
 from crosscam.train.features import styled_features, unit_features
 from crosscam.train.losses import (
@@ -138,6 +140,8 @@ def inter_round(
     TrainingError
         If there are fewer than two clusters, or the loss is not finite.
     """
+    num = params.num_pids_per_batch * params.num_instances
+    check_batch(num, "inter.num_instances")
     if before := progress.done(position):
         return before
     clusters = progress.clusters(
@@ -163,17 +167,20 @@ def _clusters(
     raw, scores = styled_features(
         network, images.pixels, images.camids, batch_size, heads
     )
-    labels = inter_pseudo_labels(
-        unit_features(raw),
-        scores,
-        images.camids,
-        params.rerank,
-        params.clusters,
-        num_heads=len(heads),
-        mixing_weight=mixing_weight(
-            params.mix.weight, params.mix.power, position.round, position.num_rounds
-        ),
-        device=raw.device,
+    weight = mixing_weight(
+        params.mix.weight, params.mix.power, position.round, position.num_rounds
+    )
+    labels = from_first(
+        lambda: inter_pseudo_labels(
+            unit_features(raw),
+            scores,
+            images.camids,
+            params.rerank,
+            params.clusters,
+            num_heads=len(heads),
+            mixing_weight=weight,
+            device=raw.device,
+        )
     )
     _report(labels, position)
     return clusters_of(network, raw, labels, setting)

@@ -25,6 +25,8 @@ from crosscam.data.sending import sent
 from crosscam.model.heads import Head
 from crosscam.model.network import Network
 from crosscam.params import Count, Positive, Within
+from crosscam.processes import from_first
+from crosscam.shares import check_batch
 from crosscam.train.devices import device_of, randomness
 from crosscam.train.features import raw_features, unit_features
 from crosscam.train.losses import camera_cross_entropy, camera_soft_cross_entropy
@@ -112,6 +114,8 @@ def intra_round(
     TrainingError
         If no camera has a cluster, or the loss is not finite.
     """
+    num_cameras = len(np.unique(images.camids))
+    check_batch(params.batch_per_camera * num_cameras, "intra.batch_per_camera")
     if before := progress.done(position):
         return before
 
@@ -158,8 +162,10 @@ def _clusters(
     if styled:
         measure_styles(network, images, batch_size)
     raw = raw_features(network, images.pixels, batch_size)
-    labels = intra_pseudo_labels(
-        unit_features(raw), images.camids, params.rerank, params.clusters
+    labels = from_first(
+        lambda: intra_pseudo_labels(
+            unit_features(raw), images.camids, params.rerank, params.clusters
+        )
     )
     camids = sorted({int(camid) for camid in images.camids[labels >= 0]})
     _report(labels, images.camids, position)

@@ -14,6 +14,7 @@ from crosscam.data.sending import sent
 from crosscam.model.aibn import AIBN, MOMENTUM
 from crosscam.model.network import Network
 from crosscam.model.tnorm import CameraStyles
+from crosscam.shares import dealt, part, passes
 from crosscam.train.devices import device_of
 from crosscam.train.rounds import TrainingSet
 
@@ -48,9 +49,12 @@ def measure_norms(network: Network, images: TrainingSet, batch_size: int) -> Non
     for norm in fresh:
         norm.train().momentum = None
     num_images = len(images.pixels)
-    for _, batch in _batches(network, images.pixels, batch_size):
-        if len(batch) == min(batch_size, num_images):
-            network(batch)
+    size = min(batch_size, num_images)
+    for start in range(0, num_images - size + 1, size):
+        with dealt(size):
+            own = part(size)
+            rows = slice(start + own.start, start + own.stop)
+            network(_normalised(network, images.pixels, rows))
     for norm in fresh:
         norm.eval().momentum = MOMENTUM
 
@@ -129,7 +133,11 @@ def _measure_arriving(
 def _batches(
     network: Network, pixels: Tensor, batch_size: int
 ) -> Iterator[tuple[slice, Tensor]]:
-    device = device_of(network)
-    for start in range(0, len(pixels), batch_size):
+    for start in passes(len(pixels), batch_size):
         rows = slice(start, start + batch_size)
-        yield rows, normalise(sent(pixels[rows], device), network.mean, network.std)
+        yield rows, _normalised(network, pixels, rows)
+
+
+def _normalised(network: Network, pixels: Tensor, rows: slice) -> Tensor:
+    chosen = sent(pixels[rows], device_of(network))
+    return normalise(chosen, network.mean, network.std)

@@ -14,6 +14,9 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from crosscam.data.samplers import Rows
 from crosscam.params import Fraction, NonNegative, Positive
+from crosscam.processes import copied
+from crosscam.shares import dealt
+from crosscam.train.gradients import share_gradients
 
 
 class TrainingError(ValueError):
@@ -61,7 +64,7 @@ class Phase:
     Parameters
     ----------
     network, heads
-        What is trained.
+        What is trained; starts the same in all processes.
     params
         The optimiser.
     lr
@@ -79,6 +82,9 @@ class Phase:
         lr: float,
         num_epochs: int,
     ) -> None:
+        heads = list(heads)
+        for module in (network, *heads):
+            copied(module.state_dict().values())
         backbone = [p for p in network.parameters() if p.requires_grad]
         others = [p for h in heads for p in h.parameters() if p.requires_grad]
         groups = [
@@ -102,7 +108,8 @@ class Phase:
         batches
             Row numbers.
         loss_of
-            From row numbers to a scalar loss.
+            From row numbers to a scalar loss, that of the whole batch in each of
+            several processes.
 
         Raises
         ------
@@ -114,9 +121,11 @@ class Phase:
         losses, num_images = [], 0
         for step, rows in enumerate(batches):
             self._set_lr((number + step / len(batches)) / self.num_epochs)
-            loss = loss_of(rows)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
+            with dealt(len(rows)):
+                loss = loss_of(rows)
+                self.optimizer.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
+                share_gradients(*(g["params"] for g in self.optimizer.param_groups))
             self.optimizer.step()
             losses.append(loss.detach() * len(rows))
             num_images += len(rows)

@@ -28,6 +28,7 @@ from torch import Tensor
 from crosscam.files import write_safetensors
 from crosscam.model.heads import HeadParams
 from crosscam.model.network import Network
+from crosscam.processes import from_first, is_first
 from crosscam.room import check_disk
 from crosscam.train.progress import Progress
 from crosscam.train.run_key import run_key, runs_folder
@@ -35,6 +36,7 @@ from crosscam.train.state import StateError, restore, state_of
 
 log = logging.getLogger(__name__)
 
+State = tuple[dict[str, Tensor], Mapping[str, Any]]  # tensors, and what is about them
 FORMAT = "crosscam-run-1"
 # An old state and a new one, of weights and two moments each, and heads.
 STATES = 8
@@ -80,15 +82,13 @@ class KeptRun:
         """
         progress = Progress(network, self.keep)
         weights = sum(tensor.nbytes for tensor in network.state_dict().values())
-        check_disk(self.file.parent, STATES * weights, "the state of an unfinished run")
-        if not self.file.exists():
+        state = from_first(lambda: self._state(weights))
+        if state is None:
             return progress
         try:
-            restore(progress, *read_state(self.file, self.key), params)
+            restore(progress, *state, params)
         except StateError as error:
-            aside = self.file.parent.with_suffix(".unusable")
-            self.file.replace(aside)
-            log.warning("%s: not used, %s: is now %s", self.file, error, aside)
+            self._put_aside(error)
             return progress
         position, done = progress.rounds[-1]
         log.info(
@@ -100,14 +100,30 @@ class KeptRun:
         )
         return progress
 
+    def _state(self, weights: int) -> State | None:
+        check_disk(self.file.parent, STATES * weights, "the state of an unfinished run")
+        try:
+            return read_state(self.file, self.key) if self.file.exists() else None
+        except StateError as error:
+            self._put_aside(error)
+            return None
+
+    def _put_aside(self, error: StateError) -> None:
+        aside = self.file.parent.with_suffix(".unusable")
+        if is_first():
+            self.file.replace(aside)
+        log.warning("%s: not used, %s: is now %s", self.file, error, aside)
+
     def keep(self, progress: Progress) -> None:
-        """Write the state in place of the one before.
+        """Write the state in place of the one before; the first process does.
 
         Raises
         ------
         ResumeError
             If it cannot be written; the one before is whole.
         """
+        if not is_first():
+            return
         arrays, about = state_of(progress)
         about |= {"format": FORMAT, "key": self.key, "sum": checksum(arrays)}
         metadata, now = {"crosscam": json.dumps(about)}, time.monotonic()
@@ -122,7 +138,7 @@ class KeptRun:
         self._synced = now if synced else self._synced
 
 
-def read_state(file: Path, key: str) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
+def read_state(file: Path, key: str) -> State:
     """Return what `KeptRun.keep` wrote.
 
     Parameters
@@ -172,13 +188,17 @@ def kept_run(
 
     Waits while another process trains the same run anywhere, or the same stage in
     this workspace: one that outlived its `dvc repro` would write over the results of
-    the next.
+    the next. Of several processes the first one does all of this.
 
     Parameters
     ----------
     stage, params, data, device
         As for `run_key`; the workspace is the current folder.
     """
+    if not is_first():
+        from_first(lambda: None)  # it may have to wait
+        yield KeptRun(Path(stage))
+        return
     workspace = Path.cwd()
     runs, key = runs_folder(workspace), run_key(stage, params, data, device, workspace)
     place, folder = zlib.crc32(str(workspace).encode()), runs / key
@@ -189,6 +209,7 @@ def kept_run(
         for cut_off in sorted(folder.glob(".*.tmp")):
             cut_off.unlink()
         try:
+            from_first(lambda: None)
             yield KeptRun(folder)
         except BaseException:
             with suppress(OSError):  # not empty: it stays

@@ -22,7 +22,9 @@ from crosscam.data.samplers import Rows
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Architecture, Network
 from crosscam.params import Seed
+from crosscam.processes import is_first
 from crosscam.room import check_memory
+from crosscam.shares import part
 from crosscam.train.devices import (
     ComputeParams,
     Randomness,
@@ -96,7 +98,7 @@ def training_set(
         If there is not the memory to cluster all images together: the inter-camera
         phase will do so, and the intra-camera one before it can take a day.
     """
-    if clusters.by != "density":
+    if clusters.by != "density" and is_first():  # the others do not cluster
         check_memory(
             PAIR_BYTES * len(table) ** 2,
             f"the distances between {len(table)} images are held all at once: train on "
@@ -122,7 +124,7 @@ def views_of(
     """Return the features of rows of the training set, see `batch_views`."""
     return batch_views(
         network,
-        taken(images.pixels, rows, device_of(network)),
+        taken(images.pixels, rows[part(len(rows))], device_of(network)),
         images.camids[rows],
         setting.augment,
         setting.distil.restyle,

@@ -47,6 +47,9 @@ def run_key(
 ) -> str:
     """Return a name that two runs share only if they give the same bytes.
 
+    But for `compute.processes`, which moves the last digits alone: so that a run may be
+    taken up by another number of processes.
+
     Parameters
     ----------
     stage
@@ -66,8 +69,10 @@ def run_key(
         ``<stage>-<16 hexadecimal digits>``.
     """
     files = [*data, *_code(workspace.resolve())]
+    plain = dataclasses.asdict(params)
+    plain.get("compute", {}).pop("processes", None)
     about = {
-        "params": dataclasses.asdict(params),
+        "params": plain,
         "files": [_digest(path) for path in files],
         "versions": [version(name) for name in LIBRARIES],
         "device": _hardware(device),

@@ -15,6 +15,7 @@ from crosscam.model.moments import STAYS, Style
 from crosscam.model.network import Network
 from crosscam.model.tnorm import CameraStyles
 from crosscam.params import Fraction, NonNegative
+from crosscam.shares import gathered, part
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,16 @@ def batch_views(
     *,
     two: bool,
 ) -> Views:
-    """Return the features of a batch.
+    """Return the features of a batch, also of those images that other processes have.
 
     Parameters
     ----------
     network
         In training mode.
-    pixels, camids
-        (num_images, 3, height, width), uint8, and (num_images,), of the batch.
+    pixels
+        (num_here, 3, height, width), uint8, this process's part of the batch.
+    camids
+        (num_images,), of the whole batch.
     augmentation
         Drawn for each view anew.
     restyle
@@ -76,10 +79,10 @@ def batch_views(
     def view(restyled: float) -> Tensor:
         batch = augment(pixels, augmentation, network.mean, network.std, generator)
         if network.styles is None:
-            return cast("Tensor", network(batch))
+            return gathered(cast("Tensor", network(batch)), len(camids))
         style = _drawn(network.styles, camids, restyled, generator)
         with network.styles.applied(style):
-            return cast("Tensor", network(batch))
+            return gathered(cast("Tensor", network(batch)), len(camids))
 
     if not two:
         return Views(view(restyle), None)
@@ -92,9 +95,13 @@ def _drawn(
     probability: float,
     generator: torch.Generator,
 ) -> Style:
-    """Draw which images of a batch get another style, and which, its own included."""
+    """Draw which images of a batch get another style, and which, its own included.
+
+    Returns what is drawn for this process's part.
+    """
     sources = styles.positions(camids)
     num = len(styles.camids)
     targets = torch.randint(num, sources.shape, generator=generator)
     stays = torch.rand(sources.shape, generator=generator) >= probability
-    return Style(sources, targets.masked_fill(stays, STAYS))
+    targets, own = targets.masked_fill(stays, STAYS), part(len(sources))
+    return Style(sources[own], targets[own])

@@ -29,6 +29,7 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import nn
 
 from crosscam import helpers
+from crosscam.kernel import set_threads
 from crosscam.model import whole_batch
 from crosscam.model.heads import HeadParams
 from crosscam.model.network import ShiftlessNorm
@@ -48,6 +49,7 @@ from crosscam.shares import (
 from crosscam.stage import as_stage, several
 from crosscam.train import optimise
 from crosscam.train.alternate import alternate
+from crosscam.train.devices import ComputeParams, placed
 from crosscam.train.gradients import share_gradients
 from crosscam.train.intra import intra_round
 from crosscam.train.optimise import OptimParams
@@ -89,6 +91,9 @@ def _fork(folder: Path, number: int, size: int, work: Callable[[], Any]) -> int:
     if process := os.fork():
         return process
     try:
+        # As stages do: numba's threads would set torch's in the process that clusters.
+        set_threads(1)
+        torch.set_num_threads(1)
         store = dist.FileStore(str(folder / "store"), size)
         place = number, size
         joined = group(store, *place, place) if size > 1 else nullcontext()
@@ -169,7 +174,7 @@ def normed() -> list[Any]:
 
 
 def refused() -> list[str]:
-    """Return what is said of layers that cannot see the whole batch."""
+    """Return what is said of what several processes cannot do."""
     said = []
     for layer in (nn.Dropout(0.1), EvoNorm2dB0(4), nn.BatchNorm2d(4, affine=False)):
         try:
@@ -178,6 +183,11 @@ def refused() -> list[str]:
             said.append(str(error))
     try:
         check_batch(2, "inter.num_instances")
+    except ParamsError as error:
+        said.append(str(error))
+    try:
+        compiled = ComputeParams("cpu", 1, 1.0, 64, compile=True)
+        placed(tiny_network(WHOLE), compiled, torch.device("cpu"))
     except ParamsError as error:
         said.append(str(error))
     return said
@@ -239,7 +249,7 @@ def one_fails(error: Exception) -> Callable[[], Any]:
     def work() -> None:
         if rank() == 1:
             raise error
-        from_first(lambda: time.sleep(60))
+        from_first(lambda: time.sleep(3))
 
     return work
 

@@ -98,7 +98,7 @@ def test_layers_see_the_whole_batch(made: dict[str, Any]) -> None:
                 assert value == pytest.approx(want, rel=1e-4, abs=1e-4)
 
 
-def test_layers_that_cannot_are_refused(made: dict[str, Any]) -> None:
+def test_what_cannot_be_is_refused(made: dict[str, Any]) -> None:
     for said in made["refused"]:
         assert said == [
             *(
@@ -109,6 +109,10 @@ def test_layers_that_cannot_are_refused(made: dict[str, Any]) -> None:
             (
                 "inter.num_instances: a batch must have an image for each of 4 "
                 "processes, got 2: raise it, or lower compute.processes"
+            ),
+            (
+                "compute.compile: must be false in 4 processes, got true: set it to "
+                "false, or compute.processes to 1"
             ),
         ]
 

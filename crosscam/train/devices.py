@@ -131,10 +131,15 @@ def placed(network: Network, params: ComputeParams, device: torch.device) -> Net
     Raises
     ------
     ParamsError
-        If torch is asked to compile and cannot do so here.
+        If torch is asked to compile and cannot do so here, or in several processes.
     """
     network.precision = params.precision
     if params.compile:
+        if world_size() > 1:  # what goes between them is not to be compiled
+            raise ParamsError(
+                f"compute.compile: must be false in {world_size()} processes, got "
+                "true: set it to false, or compute.processes to 1"
+            )
         check_compiler(device)
         compile_stages(network)
     return network.to(device)

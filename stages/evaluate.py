@@ -24,6 +24,7 @@ from crosscam.params import ParamsError, read_params
 from crosscam.rank.diagnosis import pseudo_label_quality, training_truth
 from crosscam.rank.evaluation import EvaluateParams, evaluate
 from crosscam.rank.feature_set import RankingError, feature_set, some_of_both
+from crosscam.room import RoomError
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,6 @@ def main() -> None:
     untrained = np.concatenate([arrays[f"untrained_{name}"] for name in names])
     maps = {"untrained": untrained, "trained": shown.features}
     embedding = draw_embedding(maps, shown.pids, shown.camids, p.seed)
-
     write_json(Path("metrics/evaluate.json"), result.metrics)
     write_json(Path("plots/cmc.json"), result.cmc)
     write_json(Path("plots/camera_pairs.json"), result.camera_pairs)
@@ -74,7 +74,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (ParamsError, DataError, NpzError, RankingError) as error:
+    except (ParamsError, DataError, NpzError, RankingError, RoomError) as error:
         raise SystemExit(str(error)) from None
     except FileNotFoundError as error:
         raise SystemExit(f"{error.filename}: no such file: run dvc repro") from None

@@ -205,3 +205,12 @@ def test_tables_of_clear_cases() -> None:
     better = paired_table(["a", "b"], [runs_of(0.1, 0.2), runs_of(0.3, 0.4)])
     assert "| rank-1 | 15.0 | 35.0 | +20.0 (+20.0 to +20.0) | resolved |" in better
     assert "over seeds 10, 11." in spread_table("a", runs_of(0.1, 0.2))
+
+
+def test_re_ranked_metrics_are_told_where_all_runs_have_them() -> None:
+    plain, reranked = runs_of(0.1, 0.2), runs_of(0.3, 0.4)
+    for run in reranked:
+        run["metrics"] = run["metrics"] | {"mAP_reranked": run["metrics"]["mAP"]}
+    assert "| mAP, re-ranked | " in spread_table("a", reranked)
+    assert "re-ranked" not in paired_table(["a", "b"], [plain, reranked])
+    assert "| mAP, re-ranked | " in paired_table(["a", "b"], [reranked, reranked])

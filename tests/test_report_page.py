@@ -52,6 +52,17 @@ def test_headline_and_metrics_with_intervals():
     text = read(metrics_section(changed).body)
     assert "mAP53.6 %[25.0, 75.0]mean over the queries" in text
     assert "Over 9 queries; 0 without a match" in text
+    assert "re-ranked" not in text
+
+
+def test_re_ranked_metrics_have_the_intervals_of_their_stage():
+    names = ("mAP_reranked", "mAP_low_reranked", "mAP_high_reranked")
+    again = dict(zip(names, (0.625, 0.5, 0.75), strict=True))
+    again |= {name.replace("mAP", "rank1"): value for name, value in again.items()}
+    metrics = records()["metrics"] | again
+    text = read(metrics_section(material(metrics=metrics)).body)
+    assert "mAP, re-ranked62.5 %[50.0, 75.0]by k-reciprocal neighbours" in text
+    assert "rank-1, re-ranked62.5 %[50.0, 75.0]likewise" in text
 
 
 @pytest.mark.parametrize(
@@ -129,10 +140,10 @@ def test_parameters_that_differ_are_marked_with_the_default():
         "options.ls_init_value— default 0.1",
         "lr0.5 default 0.002",
     ]
-    assert "3 of 87 differ" in read(made)
+    assert "3 of 88 differ" in read(made)
     usual = params_section(material()).body
     assert 'class="changed"' not in usual
-    assert "All 86 are those of recipes/default.yaml." in read(usual)
+    assert "All 87 are those of recipes/default.yaml." in read(usual)
 
 
 def test_published_counts_that_agree_or_are_not_known():

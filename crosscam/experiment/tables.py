@@ -14,6 +14,8 @@ METRICS = {
     "rank1": "rank-1",
     "rank5": "rank-5",
     "rank10": "rank-10",
+    "mAP_reranked": "mAP, re-ranked",
+    "rank1_reranked": "rank-1, re-ranked",
 }
 Run = Mapping[str, Any]
 
@@ -48,13 +50,19 @@ def spread_table(name: str, runs: Sequence[Run]) -> str:
     lines = [f"| {name} | metric | mean ± sd | 95 % of the mean |", "|---|---|--:|--:|"]
     for checkpoint in dict.fromkeys(run["checkpoint"] for run in runs):
         own = [run for run in runs if run["checkpoint"] == checkpoint]
-        for metric, label in METRICS.items():
+        for metric, label in in_all(own):
             s = spread([100 * run["metrics"][metric] for run in own])
             cells = f"{s.mean:.1f} ± {s.sd:.1f} | {s.low:.1f} to {s.high:.1f}"
             lines.append(f"| {checkpoint} | {label} | {cells} |")
     seeds = sorted({run["seed"] for run in runs})
     lines += ["", f"Percent, over seeds {', '.join(map(str, seeds))}."]
     return "\n".join(lines) + "\n"
+
+
+def in_all(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Return the metrics that all runs have, and what they are called."""
+    pairs = METRICS.items()
+    return [pair for pair in pairs if all(pair[0] in run["metrics"] for run in runs)]
 
 
 def paired_table(names: Sequence[str], runs: Sequence[Sequence[Run]]) -> str:
@@ -74,7 +82,7 @@ def paired_table(names: Sequence[str], runs: Sequence[Sequence[Run]]) -> str:
     """
     lines = [f"| metric | {names[0]} | {names[1]} | difference (95 %) | |"]
     lines.append("|---|--:|--:|--:|---|")
-    for metric, label in METRICS.items():
+    for metric, label in in_all([*runs[0], *runs[1]]):
         both = [{r["seed"]: 100 * r["metrics"][metric] for r in part} for part in runs]
         d = difference(*both)
         shared = sorted(both[0].keys() & both[1].keys())

@@ -56,7 +56,7 @@ class Clone:
 
     top: Path
     goal: tuple[str, ...] = ()
-    changes: Mapping[str, int] = field(default_factory=lambda: CHANGES)
+    changes: Mapping[str, int | str] = field(default_factory=lambda: CHANGES)
 
     @property
     def folder(self) -> Path:

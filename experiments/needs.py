@@ -15,7 +15,7 @@ from pathlib import Path
 
 from crosscam.data import dukemtmc, market1501, msmt17
 from crosscam.experiment.needs import Memory, Plan, Sizes, duration, gigabytes, plan
-from crosscam.experiment.timed import Costs, timed_costs
+from crosscam.experiment.timed import NUM_CLUSTERED, Costs, timed_costs
 from crosscam.model.checkpoint import initial_network
 from crosscam.model.network import Architecture
 from crosscam.params import ParamsError, read_params
@@ -127,7 +127,9 @@ def memory_of(p: Params, sizes: Sizes, costs: Costs, weights: int) -> Memory:
         views[0] * p.intra.batch_per_camera * sizes.cameras,
         views[1] * p.inter.num_pids_per_batch * p.inter.num_instances,
     )
-    clustering = costs.pair_bytes * sizes.train**2
+    # By density each image has its neighbours, and there is nothing of all pairs.
+    others = NUM_CLUSTERED if p.inter.clusters.by == "density" else sizes.train
+    clustering = costs.pair_bytes * sizes.train * others
     fixed = process + (1 + states) * weights
     return Memory(fixed, held, costs.step_bytes * batch, clustering)
 

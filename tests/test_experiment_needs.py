@@ -68,6 +68,13 @@ def test_iids_by_hand() -> None:
     )
 
 
+def test_styles_are_measured_on_some_images_of_a_large_dataset() -> None:
+    large = SIZES._replace(train=10_000)  # 4 cameras: at most 4 · 128 of them
+    found = plan(large, *PHASES, views=(1, 1), tnorm=True, new_heads=False)
+    assert found.intra.measured == 512
+    assert found.run.measured == 512 * (3 + 3 + 2)
+
+
 def test_without_intra_epochs_cosine_heads_are_made_anew_and_linear_ones_stay() -> None:
     no_training = PHASES[0], replace(PHASES[1], intra_epochs=0)
     anew = plan(SIZES, *no_training, views=(1, 1), tnorm=True, new_heads=True)

@@ -94,6 +94,24 @@ def test_memory_by_hand(params: needs.Params) -> None:
     assert on_disk.images == 0
 
 
+def test_memory_of_density_grows_with_the_images(params: needs.Params) -> None:
+    costs = Costs(Passes(), step_bytes=1000.0, pair_bytes=12.0)
+    old = params.inter
+    inter = replace(
+        old,
+        clusters=replace(old.clusters, by="density"),
+        rerank=replace(old.rerank, lambda_=0.0),
+        mix=replace(old.mix, weight=0.0),
+    )
+    density = replace(params, inter=inter)
+
+    def clustering(p: needs.Params, num: int) -> float:
+        return needs.memory_of(p, Sizes(num, 0, 5), costs, 0).clustering
+
+    assert [clustering(density, num) for num in (1000, 5000)] == [12e6, 60e6]
+    assert [clustering(params, num) for num in (1000, 5000)] == [12e6, 300e6]
+
+
 def test_the_default_run_is_told_before_it_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from crosscam.train.inter import InterParams
 from crosscam.train.intra import IntraParams
+from crosscam.train.measure import PER_CAMERA
 
 
 class Sizes(NamedTuple):
@@ -32,7 +33,7 @@ class Passes(NamedTuple):
     measured
         Images from which the moments of the styles are taken.
     pairs
-        Of images that are compared to be clustered.
+        Of images that are compared to be clustered; by density fewer are.
     """
 
     trained: float = 0
@@ -86,25 +87,26 @@ def plan(
         Whether heads are made anew between inter rounds without training (cosine).
     """
     num = sizes.train
+    looked_at = min(num, PER_CAMERA * sizes.cameras) if tnorm else 0
 
     def intra_round(epochs: int) -> Passes:
         return Passes(
             trained=num * epochs * views[0],
             plain=num,
-            measured=num if tnorm and epochs else 0,
+            measured=looked_at if epochs else 0,
             pairs=num**2 / sizes.cameras,
         )
 
     everything = Passes(plain=0 if tnorm else 1, styled=1 if tnorm else 0)
     inter_round = Passes(
         trained=num * inter.epochs * views[1],
-        measured=num if tnorm else 0,
+        measured=looked_at,
         pairs=num**2,
     ).plus(everything, num)
     between = Passes()
     if inter.intra_epochs > 0 or new_heads:
         between = intra_round(inter.intra_epochs)
-    run = Passes(measured=2 * num if tnorm else 0).plus(everything, sizes.test)
+    run = Passes(measured=2 * looked_at).plus(everything, sizes.test)
     run = run.plus(intra_round(intra.epochs), intra.rounds)
     run = run.plus(inter_round, inter.rounds).plus(between, inter.rounds - 1)
     return Plan(intra_round(intra.epochs), inter_round.plus(between), run)

@@ -189,13 +189,18 @@ def test_partitions_are_compared_by_who_is_with_whom(
     assert found == (text, text.startswith("same"))
 
 
-def test_what_is_not_stored_is_1() -> None:
+def test_what_is_not_stored_lies_beyond_the_limit() -> None:
+    """All that is up to 0.6 is stored; what a dense matrix has beyond is not."""
     dense = np.array([[0, 0.5, 1], [0.5, 0, 1], [1, 1, 0]])
     ours = {"indptr": np.array([0, 2, 4, 5]), "indices": np.array([0, 1, 0, 1, 2])}
     ours["data"] = np.array([0, 0.5, 0.5, 0, 0])
     compared = sparse_jaccard.same_entries(ours, {"matrix": dense}, 0)
     assert compared == ("identical", True)
     dense[2, 0] = 0.9
+    assert sparse_jaccard.same_entries(ours, {"matrix": dense}, 0.05).holds
+    dense[2, 0] = 0.5
+    assert not sparse_jaccard.same_entries(ours, {"matrix": dense}, 0.05).holds
+    dense[2, 0], dense[0, 1] = 1, 0.3
     assert not sparse_jaccard.same_entries(ours, {"matrix": dense}, 0.05).holds
 
 

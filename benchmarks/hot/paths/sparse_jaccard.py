@@ -1,4 +1,9 @@
-"""Sparse Jaccard distances from features, in the form of SpCL and Cluster Contrast."""
+"""Sparse Jaccard distances from features, in the form of SpCL and Cluster Contrast.
+
+Up to the ε of SpCL: DBSCAN looks at no others. The dense form has all of them. Of these
+features 12 an image are as near; 5,025 of 12,936 are below 1, as neighbourhoods of
+vectors drawn at random overlap more than those of a network.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ from benchmarks.hot.path import Agreement, Arrays, Case, Goal, Implementation, P
 from benchmarks.hot.world import training_features
 
 K1, K2 = 30, 6
+LIMIT = 0.6
 
 
 def inputs(num: int) -> Arrays:
@@ -28,7 +34,7 @@ def ours(arrays: Arrays, *_: int) -> Callable[[], Arrays]:
 
     def run() -> Arrays:
         neighbours, _ = nearest_neighbours(features, K1)
-        found = sparse_jaccard_distances(features, neighbours, K1, K2)
+        found = sparse_jaccard_distances(features, neighbours, K1, K2, LIMIT)
         return {name: getattr(found, name) for name in ("indptr", "indices", "data")}
 
     return run
@@ -66,25 +72,27 @@ def exact(arrays: Arrays, *_: int) -> Callable[[], Arrays]:
 
 
 def same_entries(ours: Arrays, peer: Arrays, tolerance: float) -> Agreement:
-    """Compare a sparse matrix with a dense one, where 1 is what is not stored."""
+    """Compare a sparse matrix with a dense one, where beyond the limit nothing is."""
     starts, matrix = ours["indptr"], peer["matrix"]
     largest, beyond = 0.0, 0
     for start in range(0, len(matrix), ROWS):
-        block = np.ones_like(matrix[start : start + ROWS])
+        wanted = matrix[start : start + ROWS]
+        # What is not stored agrees with what is beyond the limit, but for rounding.
+        block = np.where(wanted > LIMIT - tolerance, wanted, 1)
         ends = starts[start : start + len(block) + 1]
         rows = np.repeat(np.arange(len(block)), np.diff(ends))
         stored = slice(ends[0], ends[-1])
         block[rows, ours["indices"][stored]] = ours["data"][stored]
-        apart = np.abs(block - matrix[start : start + ROWS])
+        apart = np.abs(block - wanted)
         largest = float(np.maximum(largest, apart.max()))
         beyond += int((~(apart <= tolerance)).sum())
     return difference(largest, beyond, matrix.size, tolerance)
 
 
-SPCL = Goal(wall=6, growth=200)
+SPCL = Goal(wall=8, growth=200)
 
 PATH = Path(
-    title="Jaccard distances from features (k1 30, k2 6), sparse",
+    title="Jaccard distances up to 0.6 from features (k1 30, k2 6), sparse",
     inputs=inputs,
     ours=Implementation("crosscam", ours),
     peers={

@@ -29,7 +29,7 @@ OUTPUTS = {
     "plots/ranked.png",
 }
 PARAMS = """evaluate:
-  {seed: 0, max_rank: 4, bootstrap: 20, ranked_queries: 2, chunk_size: 2}
+  {seed: 0, max_rank: 4, bootstrap: 20, ranked_queries: 2, chunk_size: 2, rerank: null}
 """
 # Angles on the circle stand for features: the distance of two is 1 - cos.
 QUERY = pd.DataFrame({"angle": [0, 90, 180], "pid": [1, 2, 3], "camid": [0, 0, 1]})

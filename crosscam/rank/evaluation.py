@@ -126,9 +126,10 @@ def _reranked(query: FeatureSet, gallery: FeatureSet, params: RerankParams) -> S
     """
     valid = gallery.pids != JUNK_PID
     num_query, num_gallery = len(query.pids), int(valid.sum())
-    num_images = num_query + num_gallery
+    # A block of rows of all distances, and two copies of the features.
+    each = ROWS + 2 * query.features.shape[1]
     check_memory(
-        4 * (num_query * num_gallery + ROWS * num_images),
+        4 * (num_query * num_gallery + each * (num_query + num_gallery)),
         f"distances of {num_query} queries to {num_gallery} images are all held "
         "to be re-ranked: set evaluate.rerank to null",
     )

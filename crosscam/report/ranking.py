@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crosscam.rank.bootstrap import Interval
 from crosscam.report import numbers
 from crosscam.report.charts import cmc_chart
 from crosscam.report.heat import heat_map
@@ -67,14 +68,12 @@ def headline(material: Material) -> Markup:
     ])
 
 
-def _interval(material: Material, key: str) -> tuple[float, float]:
+def _interval(material: Material, key: str) -> Interval:
     """Return a metric's interval; of the re-ranked ones the stage has taken it."""
     if key in material.intervals:
-        low, high = material.intervals[key]
-        return low, high
-    name = key.removesuffix("_reranked")
-    low, high = (material.metrics[f"{name}_{end}_reranked"] for end in ("low", "high"))
-    return low, high
+        return material.intervals[key]
+    name, m = key.removesuffix("_reranked"), material.metrics
+    return Interval(m[f"{name}_low_reranked"], m[f"{name}_high_reranked"])
 
 
 def metrics_section(material: Material) -> Section:

@@ -75,7 +75,7 @@ def start_device(params: ComputeParams) -> torch.device:
     # 115 of 1,111 images, as they differ in the last bits.
     threadpool_limits(params.threads)
     torch.use_deterministic_algorithms(True)
-    # It would fill memory before it is written to, too: 4 to 10 % of a training step.
+    # It would fill memory before it is written to, too: 2 to 4 % of a training step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # Without it, matrix products on a GPU raise under deterministic algorithms.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -13,7 +13,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.1
 PY := "$(abspath $(VENV))/bin/python"
 # Stages are run as `python -m stages.<name>`: by the python of the environment.
 DVC := PATH="$(abspath $(VENV))/bin:$$PATH" $(PY) -m dvc
-STORE_LIMIT_MB := 30
+STORE_LIMIT_MB := 32
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Waiting OpenMP threads sleep: spinning ones cost 8 times the processor time on two
@@ -170,7 +170,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@$(PY) $(PIP_INSTALL) $<
 	@touch "$@"
 
-# DVC with its plugins, and the servers: neither fits into the environment above.
+# For what needs no torch, or other versions than the environment above.
 $(VENV)-%/.made: requirements-%.txt
 	$(CHECK_PYTHON)
 	@"$(@D)/bin/python" -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear "$(@D)"

@@ -148,7 +148,7 @@ def supervised() -> Network:
     camids, size = np.unique(images.camids).tolist(), p.compute.batch_size
     weights = Path("models/weights")
     network = initial_network(p.model, p.seed, p.weights, weights, camids)
-    measure_norms(network, images, size)
+    measure_norms(network, images)
     measure_styles(network, images, size)
     pids = pd.read_csv("data/split/truth.csv")["pid"].to_numpy()
     labels = np.unique(pids, return_inverse=True)[1].astype(np.int32)

@@ -10,6 +10,8 @@ import json
 import resource
 import shutil
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +21,12 @@ from crosscam.experiment.timed import NUM_CLUSTERED, Costs, timed_costs
 from crosscam.model.checkpoint import initial_network
 from crosscam.model.network import Architecture
 from crosscam.params import ParamsError, read_params
+from crosscam.synthetic.plan import World, plan_shots
 from crosscam.train.devices import placed, start_device
 from crosscam.train.inter import InterParams
 from crosscam.train.intra import IntraParams
 from crosscam.train.rounds import Setting
+from experiments.seeds import SYNTHETIC
 from stages.split import SplitParams
 
 PUBLISHED = {
@@ -30,6 +34,8 @@ PUBLISHED = {
     "dukemtmc": dukemtmc.PUBLISHED,
     "msmt17": msmt17.PUBLISHED,
 }
+# Of MSMT17's training images, which are counted together.
+LISTS = {"train": 30_248, "val": 2_373}
 # Timed are as many images as have the pixels of 8 at 256 × 128, for which ConvNeXt-Tiny
 # takes some seconds on one core; of small ones fewer would take longer each.
 NUM_PIXELS = 8 * 256 * 128
@@ -40,6 +46,7 @@ class Params(Setting):
     """What is counted and timed."""
 
     archive: str
+    synthesize: World
     model: Architecture
     split: SplitParams
     intra: IntraParams
@@ -50,7 +57,13 @@ def main() -> None:
     """Run the command; every fault ends it with one message and status 1."""
     try:
         p = read_params(Path("params.yaml"), Params)
-        sizes = sizes_of(p.archive, p.split.window)
+        sizes = sizes_of(p)
+        if sizes is None:
+            sys.stdout.write(
+                f"{p.archive}: what the run will need is not known before its images "
+                "are counted: dvc repro split, then make needs\n"
+            )
+            return
         device = start_device(p.compute)
         network = initial_network(p.model, p.seed, "none", Path(), range(sizes.cameras))
         placed(network, p.compute, device)
@@ -71,34 +84,54 @@ def main() -> None:
     )
     memory = memory_of(p, sizes, costs, weights)
     sys.stdout.write(told(p.archive, sizes, found, costs))
-    sys.stdout.write(room(memory, device.type, disk_of(p, sizes, weights)))
+    sys.stdout.write(
+        room(memory, device.type, disk_of(p, sizes, weights, network.feature_size))
+    )
 
 
-def sizes_of(archive: str, window: tuple[float, float]) -> Sizes:
-    """Return the dataset's sizes: as `unzip` found them, or else as published.
+def sizes_of(p: Params) -> Sizes | None:
+    """Return the dataset's sizes: as drawn, as `unzip` found them, or as published.
 
-    Raises
-    ------
-    ParamsError
-        If neither is known.
+    None if none of these is known.
     """
-    path = Path("metrics/unzip.json")
-    found = json.loads(path.read_text()) if path.exists() else {}
-    if found.get("file") == Path(archive).name:
-        images = {name: of["images"] for name, of in found["counts"].items()}
-        cameras = found["counts"]["train"]["cameras"]
-    else:
-        dataset = archive.split("/")[1] if archive.count("/") > 1 else archive
-        if dataset not in PUBLISHED:
-            raise ParamsError(
-                f"archive: the sizes of {archive} are not known yet: dvc repro split, "
-                "then make needs"
-            )
-        images = {name: of.images for name, of in PUBLISHED[dataset].items()}
-        cameras = PUBLISHED[dataset]["query"].cameras
-    train = images.get("train+val") or images["train"]
-    num = max(2, round(train * (window[1] - window[0])))
-    return Sizes(num, images["query"] + images["gallery"], cameras)
+    images = _drawn(p) or _found(p.archive) or _published(p.archive)
+    if images is None:
+        return None
+    counts, cameras = images
+    start, stop = p.split.window
+    train = sum(counts.get(name, 0) for name in p.split.train_lists)
+    num = max(2, round(train * (stop - start)))
+    return Sizes(num, counts["query"] + counts["gallery"], cameras)
+
+
+def _drawn(p: Params) -> tuple[Mapping[str, int], int] | None:
+    """Return the images of each subset and the cameras of the synthetic world."""
+    if p.archive != SYNTHETIC:
+        return None
+    shots = plan_shots(p.synthesize)
+    return Counter(shot.subset for shot in shots), len({shot.camid for shot in shots})
+
+
+def _found(archive: str) -> tuple[Mapping[str, int], int] | None:
+    """Return the same of the archive that was unpacked last, if it is this one."""
+    lock, found = Path("dvc.lock"), Path("metrics/unzip.json")
+    # metrics/unzip.json has the name without the folder.
+    if not lock.exists() or f"- path: {archive}\n" not in lock.read_text("utf-8"):
+        return None
+    counts = json.loads(found.read_text())["counts"] if found.exists() else None
+    if not counts:
+        return None
+    return {n: of["images"] for n, of in counts.items()}, counts["train"]["cameras"]
+
+
+def _published(archive: str) -> tuple[Mapping[str, int], int] | None:
+    """Return the same of a dataset that is known by its folder."""
+    dataset = next(iter(Path(archive).parts[1:2]), "")
+    if dataset not in PUBLISHED:
+        return None
+    counts = {name: of.images for name, of in PUBLISHED[dataset].items()}
+    lists = LISTS if dataset == "msmt17" else {}
+    return counts | lists, PUBLISHED[dataset]["query"].cameras
 
 
 def num_scores(intra: IntraParams, sizes: Sizes) -> int:
@@ -117,7 +150,7 @@ def views_of(p: Params) -> tuple[int, int]:
 
 def memory_of(p: Params, sizes: Sizes, costs: Costs, weights: int) -> Memory:
     """Return the memory of training."""
-    states = {"sgd": 1, "adamw": 2}[p.optim.name]  # tensors per weight
+    states = {"sgd": 1, "adamw": 2}[p.optim.name]  # per weight, beside its gradient
     process = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     height, width = p.model.image_size
     images = 3 * height * width * sizes.train
@@ -130,16 +163,20 @@ def memory_of(p: Params, sizes: Sizes, costs: Costs, weights: int) -> Memory:
     # By density each image has its neighbours, and there is nothing of all pairs.
     others = NUM_CLUSTERED if p.inter.clusters.by == "density" else sizes.train
     clustering = costs.pair_bytes * sizes.train * others
-    fixed = process + (1 + states) * weights
-    return Memory(fixed, held, costs.step_bytes * batch, clustering)
+    step = costs.step_bytes * batch
+    return Memory(process, (2 + states) * weights, held, step, clustering)
 
 
-def disk_of(p: Params, sizes: Sizes, weights: int) -> float:
-    """Return the bytes of all outputs, each twice: in place and in DVC's cache."""
-    zipped = Path(p.archive)
-    archive = zipped.stat().st_size if zipped.is_file() else 0
-    features = 4 * 2048 * sizes.test
-    return 2 * (archive + 2 * weights + features)
+def disk_of(p: Params, sizes: Sizes, weights: int, feature_size: int) -> float:
+    """Return the bytes of what is large, each twice: in place and in DVC's cache.
+
+    Those are the packed images, about as large as the archive, two checkpoints and the
+    features.
+    """
+    given = Path(p.archive)
+    files = [*given.rglob("*")] if given.is_dir() else [given]
+    images = sum(file.stat().st_size for file in files if file.is_file())
+    return 2 * (images + 2 * weights + 4 * feature_size * sizes.test)
 
 
 def told(archive: str, sizes: Sizes, found: Plan, costs: Costs) -> str:
@@ -155,14 +192,19 @@ def told(archive: str, sizes: Sizes, found: Plan, costs: Costs) -> str:
 
 def room(memory: Memory, device: str, disk: float) -> str:
     """Return memory and disk beside what there is."""
+    on_gpu = f"images {gigabytes(memory.images)}, a step {gigabytes(memory.step)}"
+    clustering = f"clustering {gigabytes(memory.clustering)}"
+    if device == "cuda":
+        lines = [
+            ("GPU memory, at most", f"{gigabytes(memory.on_gpu())} ({on_gpu})"),
+            ("memory, at most", f"{gigabytes(memory.beside_gpu())} ({clustering})"),
+        ]
+    else:
+        most = gigabytes(memory.alone())
+        lines = [("memory, at most", f"{most} ({on_gpu}, {clustering})")]
     free = shutil.disk_usage(".").free
-    place = "GPU memory" if device == "cuda" else "memory"
-    return (
-        f"  {place + ', at most':22}  {gigabytes(memory.peak())} "
-        f"(images {gigabytes(memory.images)}, a step {gigabytes(memory.step)}, "
-        f"clustering {gigabytes(memory.clustering)})\n"
-        f"  {'disk':22}  {gigabytes(disk)} of {gigabytes(free)} free\n"
-    )
+    lines.append(("disk", f"{gigabytes(disk)} of {gigabytes(free)} free"))
+    return "".join(f"  {name:22}  {value}\n" for name, value in lines)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,11 @@ def main(arguments: list[str]) -> None:
         sys.stdout.write(paired_table([part["name"] for part in both], runs))
     except SpreadError as error:
         raise SystemExit(str(error)) from None
+    if len({part["revision"] for part in both}) > 1:
+        commits = ", ".join(f"{part['name']} {part['revision'][:7]}" for part in both)
+        sys.stdout.write(
+            f"\nThe runs are of two commits ({commits}): code may differ.\n"
+        )
 
 
 def load(name: str) -> dict[str, Any]:

@@ -76,5 +76,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with as_stage(ParamsError, DataError, CheckpointError):
+    with as_stage(ParamsError, DataError, CheckpointError, OSError):
         main()

@@ -120,9 +120,12 @@ wait_for_queue 1
 sed -i 's|^archive: [^ ]*|archive: data/mine/raw/mine.zip|' params.yaml
 start=$SECONDS
 must_run "" dvc repro evaluate # the queue has run all of it
-git checkout --quiet params.yaml
+say "… in the workspace, from the run-cache: $((SECONDS - start)) s"
+must_say '109 training images of 3 cameras' "${make[@]}" recipe NAME=smoke FORCE=yes
+git diff --quiet -- params.yaml || fail "the recipe is not the one that was committed"
+start=$SECONDS
 must_run "" dvc repro
-say "… and back from it: both took $((SECONDS - start)) s"
+say "… and back from it: $((SECONDS - start)) s"
 [[ -s data/mine/raw/mine.zip ]] || fail "the zip is gone"
 
 say "sharing"
@@ -155,4 +158,12 @@ quietly dvc exp apply no-triplet
 git commit --quiet --all --message="Without the triplet loss"
 must_run "" dvc repro
 quietly dvc status --quiet
+must_say 'params.yaml \| inter.triplet.weight \| 1.0 +\| 0 ' experiments/check.sh main~
+grep -q '^Every stage has been run' "$log" || fail "check.sh takes a stage for stale"
+say "a change that was not run, on a machine without the archive"
+git clone --quiet . "$place/runner"
+cd "$place/runner"
+sed -i 's|^archive: [^ ]*|archive: data/mine/raw/mine.zip|' params.yaml
+must_say '^They were not run, as `data/mine/raw/mine.zip` is not' experiments/check.sh main~
+grep -q '^- `unzip`' "$log" || fail "check.sh does not say what is stale"
 say "all of it works"

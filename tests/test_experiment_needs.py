@@ -90,8 +90,10 @@ def test_seconds_are_passes_times_their_cost() -> None:
 
 
 def test_training_and_clustering_take_turns() -> None:
-    assert Memory(1, 2, 10, 4).peak() == 13
-    assert Memory(1, 2, 4, 10).peak() == 13
+    assert Memory(1, 2, 3, 20, 10).alone() == 26
+    assert Memory(1, 2, 3, 10, 20).alone() == 26
+    assert Memory(1, 2, 3, 10, 20).on_gpu() == 15
+    assert Memory(1, 2, 3, 10, 20).beside_gpu() == 21
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,21 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from crosscam.experiment.needs import Passes, Sizes
+from crosscam.experiment.needs import Memory, Passes, Sizes
 from crosscam.experiment.timed import Costs
-from crosscam.params import ParamsError, read_params
+from crosscam.params import read_params
 from experiments import needs
 from recipes.__main__ import build
 from tests.repository import ROOT
 
 MARKET = "data/market1501/raw/Market-1501-v15.09.15.zip"
+MSMT17 = "data/msmt17/raw/MSMT17_V2.zip"
+DUKE = "data/dukemtmc/raw/DukeMTMC-reID.zip"
+MINE = "data/mine/raw/mine.zip"
 
 
 @pytest.fixture
@@ -24,49 +28,75 @@ def params() -> needs.Params:
     return read_params(ROOT / "recipes/default.yaml", needs.Params)
 
 
-def found(folder: Path, file: str) -> None:
+def found(folder: Path, archive: str) -> None:
+    """Leave what a run of unzip on this archive leaves."""
     counts = {
         "train": {"images": 90, "cameras": 3},
         "query": {"images": 10, "cameras": 3},
         "gallery": {"images": 20, "cameras": 3},
     }
     (folder / "metrics").mkdir()
-    told = json.dumps({"file": file, "counts": counts})
+    told = json.dumps({"file": Path(archive).name, "counts": counts})
     (folder / "metrics/unzip.json").write_text(told)
+    (folder / "dvc.lock").write_text(f"    deps:\n    - path: {archive}\n")
+
+
+def given(
+    params: needs.Params,
+    archive: str,
+    window: tuple[float, float] = (0, 1),
+    train_lists: tuple[Literal["train", "val"], ...] = ("train",),
+) -> needs.Params:
+    split = replace(params.split, window=window, train_lists=train_lists)
+    return replace(params, archive=archive, split=split)
 
 
 def test_sizes_are_those_that_unzip_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    params: needs.Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found(tmp_path, "mine.zip")
-    assert needs.sizes_of("data/mine/raw/mine.zip", (0, 1)) == Sizes(90, 30, 3)
-    assert needs.sizes_of("data/mine/raw/mine.zip", (0.5, 0.7)).train == 18
+    found(tmp_path, MINE)
+    assert needs.sizes_of(given(params, MINE)) == Sizes(90, 30, 3)
+    part = needs.sizes_of(given(params, MINE, window=(0.5, 0.7)))
+    assert part == Sizes(18, 30, 3)
 
 
 @pytest.mark.parametrize(
-    ("archive", "sizes"),
+    ("archive", "lists", "sizes"),
     [
-        (MARKET, Sizes(12_936, 3_368 + 19_732, 6)),
-        ("data/msmt17/raw/MSMT17_V2.zip", Sizes(32_621, 11_659 + 82_161, 15)),
-        ("data/dukemtmc/raw/DukeMTMC-reID.zip", Sizes(16_522, 2_228 + 17_661, 8)),
+        (MARKET, ("train",), Sizes(12_936, 3_368 + 19_732, 6)),
+        (MSMT17, ("train",), Sizes(30_248, 11_659 + 82_161, 15)),
+        (MSMT17, ("train", "val"), Sizes(32_621, 11_659 + 82_161, 15)),
+        (DUKE, ("train",), Sizes(16_522, 2_228 + 17_661, 8)),
     ],
 )
 def test_before_that_they_are_the_published_ones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: str, sizes: Sizes
+    params: needs.Params,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    archive: str,
+    lists: tuple[Literal["train", "val"], ...],
+    sizes: Sizes,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found(tmp_path, "another.zip")
-    assert needs.sizes_of(archive, (0, 1)) == sizes
+    found(tmp_path, f"data/another/raw/{Path(archive).name}")
+    assert needs.sizes_of(given(params, archive, train_lists=lists)) == sizes
 
 
-def test_those_of_an_unknown_archive_must_be_found_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_synthetic_ones_are_those_that_would_be_drawn(
+    params: needs.Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Those of the last run can be of another world under the same name."""
     monkeypatch.chdir(tmp_path)
-    for archive in ("data/mine/raw/mine.zip", "mine.zip"):
-        with pytest.raises(ParamsError, match=rf"sizes of {archive} .*dvc repro split"):
-            needs.sizes_of(archive, (0, 1))
+    found(tmp_path, params.archive)
+    counts = json.loads((ROOT / "metrics/unzip.json").read_text())["counts"]
+    test = counts["query"]["images"] + counts["gallery"]["images"]
+    assert needs.sizes_of(params) == Sizes(counts["train"]["images"], test, 5)
+    world = replace(params.synthesize, train_pids=6, cameras=3)
+    smaller = needs.sizes_of(replace(params, synthesize=world))
+    assert smaller is not None
+    assert smaller.train < 200
+    assert smaller.cameras == 3
 
 
 def test_views(params: needs.Params) -> None:
@@ -86,7 +116,8 @@ def test_memory_by_hand(params: needs.Params) -> None:
     assert memory.step == 128_000
     assert memory.clustering == 12e6
     assert memory.images == 3 * 64 * 32 * 1000
-    assert 3e9 < memory.fixed < 3e9 + 20e9, "weights and two of AdamW, and the process"
+    assert memory.weights == 4e9, "with gradients and two values of AdamW each"
+    assert 1e7 < memory.process < 2e10
     mapped = replace(params.compute, image_cache_gb=0.001)
     on_disk = needs.memory_of(
         replace(params, compute=mapped), Sizes(1000, 0, 5), costs, 0
@@ -121,24 +152,54 @@ def test_the_default_run_is_told_before_it_starts(
     text = build(recipes, ["smoke"])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(text)
-    found(tmp_path, "synthetic.zip")
     needs.main()
     told = capsys.readouterr().out
-    assert "90 training images of 3 cameras, 30 test images" in told
+    assert "109 training images of 3 cameras, 87 test images" in told
     for what in ("a round within cameras", "a round across cameras", "the whole run"):
         assert re.search(rf"{what} +\d+ (s|min|h)", told), told
     assert re.search(r"memory, at most +\d+\.\d GB", told)
     assert re.search(r"disk +\d+ MB of .* free", told)
 
 
-def test_what_cannot_be_told_ends_in_one_line(
+def test_images_that_nobody_counted_are_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make recipe` says it, having written params.yaml, and `make repro` follows."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "recipes/default.yaml").read_text()
+    for archive in (MINE, "mine.zip"):
+        written = text.replace("data/synthetic/raw/synthetic.zip", archive)
+        (tmp_path / "params.yaml").write_text(written)
+        needs.main()
+        told = capsys.readouterr().out
+        assert re.match(rf"{archive}: .*\bnot known .*dvc repro split", told)
+
+
+def test_a_fault_of_params_ends_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     text = (ROOT / "recipes/default.yaml").read_text()
-    (tmp_path / "params.yaml").write_text(text.replace("synthetic.zip", "else.zip"))
-    with pytest.raises(SystemExit, match="not known yet: dvc repro split"):
+    (tmp_path / "params.yaml").write_text(text.replace("seed: 10", "seed: none", 1))
+    with pytest.raises(SystemExit, match="seed: expected int, got 'none'"):
         needs.main()
+
+
+def test_memory_of_a_gpu_and_of_the_machine_are_told_apart() -> None:
+    memory = Memory(2e9, 1e8, 3e8, 4e9, 5e9)
+    told = needs.room(memory, "cuda", 0)
+    assert "  GPU memory, at most     4.4 GB (images 0.3 GB, a step 4.0 GB)\n" in told
+    assert "  memory, at most         7.0 GB (clustering 5.0 GB)\n" in told
+    assert "  memory, at most         7.4 GB (images" in needs.room(memory, "cpu", 0)
+
+
+def test_disk_of_a_folder_is_that_of_its_files(
+    params: needs.Params, tmp_path: Path
+) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/image.jpg").write_bytes(bytes(1000))
+    folder = replace(params, archive=str(tmp_path))
+    assert needs.disk_of(folder, Sizes(0, 10, 1), 50, 7) == 2 * (1000 + 100 + 280)
 
 
 @pytest.mark.parametrize(

@@ -77,13 +77,15 @@ def test_a_recipe_of_a_real_dataset_takes_its_files_along(
     ((wanted, jobs, copied),) = asked
     assert [one.name for one in wanted] == [f"market1501-window-{s}" for s in (4, 5)]
     assert jobs == 2
-    assert copied == [
-        "data/market1501/raw",
-        "models/weights/mobilenetv2_100.safetensors",
-    ]
+    assert copied == ["data/market1501/raw"]
     # The seed is that of training alone: the dataset has none.
     assert "seed=4" in wanted[0].changes
     assert not any("synthesize" in change for change in wanted[0].changes)
+
+
+def test_weights_of_ones_own_are_copied(folder: Path) -> None:
+    params = {"archive": seeds.SYNTHETIC, "weights": "mine.safetensors"}
+    assert seeds.ignored_inputs(params) == ["models/weights/mine.safetensors"]
 
 
 def test_an_archive_that_dvc_tracks_is_not_copied(folder: Path) -> None:
@@ -154,9 +156,10 @@ def runs_of(*values: float, first: int = 10) -> list[dict[str, Any]]:
     ]
 
 
-def put(folder: Path, name: str, runs: list[Any], archive: str = "a.zip") -> None:
+def put(folder: Path, name: str, runs: list[Any], **changes: str) -> None:
     (folder / "reports/seeds").mkdir(parents=True, exist_ok=True)
-    about = {"name": name, "archive": archive, "runs": runs}
+    about = {"name": name, "archive": "a.zip", "revision": "0" * 40, "runs": runs}
+    about |= changes
     (folder / f"reports/seeds/{name}.json").write_text(json.dumps(about))
 
 
@@ -171,6 +174,16 @@ def test_two_recipes_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -
     told = capsys.readouterr().out
     assert "| mAP | 25.0 | 27.5 | +2.5 (-3.9 to +8.9) | not resolved;" in told
     assert "pairs of equal seeds: 11, 12" in told
+    assert "commits" not in told
+
+
+def test_runs_of_two_commits_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(folder, "a", runs_of(0.1, 0.2))
+    put(folder, "b", runs_of(0.1, 0.3), revision="1" * 40)
+    paired.main(["a", "b"])
+    assert "two commits (a 0000000, b 1111111)" in capsys.readouterr().out
 
 
 def test_different_datasets_are_not_compared(folder: Path) -> None:

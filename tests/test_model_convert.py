@@ -21,6 +21,7 @@ from crosscam.model.checkpoint import (
     save_checkpoint,
 )
 from crosscam.model.convert import __main__ as convert
+from crosscam.model.convert import trained as module
 from crosscam.model.convert.__main__ import report, write_converted
 from crosscam.model.convert.foreign import read_foreign
 from crosscam.model.convert.forms import Hints
@@ -581,3 +582,12 @@ def test_compressed_files_are_refused_unread(tmp_path):
         CheckpointError, match="refused, because it is compressed, as to"
     ):
         read_foreign(tmp_path / "x.pth")
+
+
+def test_a_network_without_stages_has_no_norms_of_theirs():
+    assert module._aibn("vit_tiny_patch16_224", {}) == ("none", {})
+    for name in ("tnorm1.running_mean", "blocks.0.adaptive_weight"):
+        with pytest.raises(
+            CheckpointError, match="vit_tiny_patch16_224 has not the four"
+        ):
+            module._aibn("vit_tiny_patch16_224", {name: torch.zeros(1)})

@@ -303,7 +303,7 @@ def test_all_parts_at_once_repeat_to_the_byte():
 
 def test_images_are_clustered_in_all_styles(monkeypatch):
     network, images = tiny_network(replace(ARCHITECTURE, **WHOLE)), tiny_images()
-    measure_norms(network, images, 64)
+    measure_norms(network, images)
     heads, seen = heads_of(network), []
     measured = copy.deepcopy(network)
     measure_styles(measured, images, 64)
@@ -325,7 +325,7 @@ def test_images_are_clustered_in_all_styles(monkeypatch):
 
 def test_styles_stay_while_it_trains():
     network, images = tiny_network(replace(ARCHITECTURE, **WHOLE)), tiny_images()
-    measure_norms(network, images, 64)
+    measure_norms(network, images)
     measure_styles(network, images, 64)
     before = state_bytes(network.styles)
     inter_round(

@@ -326,10 +326,23 @@ def test_a_round_trains_with_measured_norms_and_styles():
         0.002,
         Progress(network),
     )
-    measure_norms(measured, tiny_images(), 64)
+    measure_norms(measured, tiny_images())
     measure_styles(measured, tiny_images(), 64)
     assert state_bytes(network.styles) == state_bytes(measured.styles)
     assert state_bytes(network.styles) != state_bytes(styled_network().styles)
+
+
+def test_the_size_of_other_passes_moves_no_statistic_of_norms():
+    """Images at a time in extraction: a matter of memory, and none of the method."""
+    params, found = replace(INTRA, epochs=0), []
+    for size in (5, 64):
+        compute = replace(DISTILLED.compute, batch_size=size)
+        network = styled_network()
+        progress, setting = Progress(network), replace(DISTILLED, compute=compute)
+        at, images = FIRST_INTRA, tiny_images()
+        intra_round(network, images, params, setting, at, 0, 0.002, progress)
+        found.append(state_bytes(network))
+    assert found[0] == found[1]
 
 
 def test_density_needs_no_distances_between_all_pairs():
@@ -364,7 +377,7 @@ def test_a_round_without_epochs_makes_clusters_and_heads(kind):
     # The same clusters as where training follows, by a network that nothing moved.
     _, other = trained(setting=setting, **WHOLE)
     assert (done.pseudo_labels == other.pseudo_labels).all()
-    measure_norms(measured, tiny_images(), 64)
+    measure_norms(measured, tiny_images())
     assert state_bytes(network) == state_bytes(measured)
     assert network.training
     assert history([("intra", done)]) == []

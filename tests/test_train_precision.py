@@ -78,7 +78,7 @@ def test_the_loss_falls_and_all_that_is_kept_is_float32():
     assert losses[-1] < losses[0]
     assert set(maps) == {torch.bfloat16}
     assert set(pooled) == {torch.float32}
-    kept = {*net.state_dict().values(), *progress.phase.steps().values()}
+    kept = {*net.state_dict().values(), *progress.phase.optimizer_state().values()}
     kept |= {
         value for head in done.heads.values() for value in head.state_dict().values()
     }

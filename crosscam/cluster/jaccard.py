@@ -61,7 +61,7 @@ def reranked_distances(distances: Distances, params: RerankParams) -> Distances:
     An image is its own first neighbour, whatever the distances; ties are broken by
     the lower index (the published code leaves both to an unstable sort).
     The published scaling, ``d_ij / max_j d_ij``, makes the result asymmetric (by up to
-    0.04), of which a clustering then reads one triangle. Here the mean of both
+    0.02), of which a clustering then reads one triangle. Here the mean of both
     directions is returned.
     """
     num = len(distances)

@@ -24,12 +24,13 @@ class CutParams:
     ----------
     by
         Average linkage, cut by ``count``: into `num_clusters`; by ``quantile``: at the
-        distance below which `quantile` of all pairs lie; clusters at just that distance
-        stay apart. Or by ``density``: DBSCAN, without distances between all pairs.
+        distance below which `quantile` of the pairs lie that are not copies; clusters
+        at just that distance stay apart. Or by ``density``: DBSCAN, without distances
+        between all pairs.
     num_clusters
         At most; never more than half the images, so that a small camera keeps pairs.
     quantile
-        Fraction of the pairs.
+        Fraction of the pairs at a positive distance.
     min_size
         Smaller clusters become outliers: 1 keeps all (IICS), 2 drops those of a single
         image (IIDS).

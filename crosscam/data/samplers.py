@@ -26,8 +26,8 @@ def camera_batches(
     camids, labels
         (num_images,); rows with a negative label are left out.
     size
-        Rows in a batch; the last batch may hold fewer, but never a single row (batch
-        normalisation needs two): a single row joins the batch before.
+        Rows in a batch; the last batch may hold fewer. A single row (batch
+        normalisation needs two) joins the batch before, if there is one.
     rng
         The only source of randomness.
 
@@ -89,7 +89,8 @@ def identity_batches(
     Hermans, Beyer, Leibe: In defense of the triplet loss for person
     re-identification, 2017, section 2. The groups are those of IICS's program, which
     draws labels evenly and stops when fewer than P are left: with 80 clusters of 1,111
-    images and P = 16, after 576 of them.
+    images and P = 16, after 576 of them. A label with fewer than K rows gives all of
+    them and some again; there K are drawn with replacement.
     """
     groups = {
         label: _groups(np.flatnonzero(labels == label), num_instances, rng)

@@ -117,8 +117,10 @@ class Memory(NamedTuple):
 
     Parameters
     ----------
-    fixed
-        The process, the weights, their gradients and the optimiser's state.
+    process
+        The program with its libraries.
+    weights
+        With their gradients and the optimiser's state.
     images
         All decoded training images.
     step
@@ -127,14 +129,24 @@ class Memory(NamedTuple):
         Distances between all training images, and what is made of them.
     """
 
-    fixed: float
+    process: float
+    weights: float
     images: float
     step: float
     clustering: float
 
-    def peak(self) -> float:
-        """Return the most there is at a time: training and clustering take turns."""
-        return self.fixed + self.images + max(self.step, self.clustering)
+    def alone(self) -> float:
+        """Return the most on a CPU: training and clustering take turns."""
+        trained = self.weights + self.images
+        return self.process + trained + max(self.step, self.clustering)
+
+    def on_gpu(self) -> float:
+        """Return the most on a GPU; distances go there only as far as there is room."""
+        return self.weights + self.images + self.step
+
+    def beside_gpu(self) -> float:
+        """Return the most in the machine's own memory when a GPU trains."""
+        return self.process + self.clustering
 
 
 def duration(seconds: float) -> str:

@@ -67,7 +67,7 @@ def timed_costs(
     """
     size = setting.compute.batch_size
     images = _noise(network, num_images)
-    measure_norms(network, images, size)
+    measure_norms(network, images)
     device = device_of(network)
     head = Head(network.feature_size, 2 * num_images, setting.head, neck=False)
     phase = Phase(network, [head.to(device)], setting.optim, lr=1e-9, num_epochs=1)

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from crosscam.model.network import ShiftlessNorm
 from crosscam.params import Positive
 
+ALL_CAMERAS = -1  # in place of a camera: key of the one head over all
+
 
 @dataclass(frozen=True)
 class HeadParams:
@@ -22,7 +24,8 @@ class HeadParams:
     kind
         ``linear``: weights drawn from N(0, 0.001), as in IICS; ``cosine``: scaled
         cosines to the class weights, which start at the class means of the features,
-        so that a head is of use from its first step.
+        so that a head is of use from its first step; less so behind a neck of its own,
+        whose batch norm is new.
     scale
         Of the cosines; the inverse of a temperature.
     """

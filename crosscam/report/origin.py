@@ -40,7 +40,9 @@ def params_section(material: Material) -> Section:
 def environment_section(material: Material) -> Section:
     """Return versions, device and commit."""
     rows = list(material.environment.items())
-    note = "Of this report; a run that was pulled was made where its owner made it."
+    note = (
+        "Of the machine that made this report, not of one where a pulled run was made."
+    )
     body = [
         table(("", ""), rows, "Environment", "plain"),
         tag("p", note, class_="note"),

@@ -23,7 +23,7 @@ from crosscam.cluster.pseudo_labels import CutParams, PseudoLabels
 from crosscam.cluster.scores import mixing_weight
 from crosscam.data.samplers import Rows, identity_batches
 from crosscam.data.sending import sent
-from crosscam.model.heads import Head
+from crosscam.model.heads import ALL_CAMERAS, Head
 from crosscam.model.network import Network
 from crosscam.params import Count, Fraction, NonNegative, Positive, Within
 from crosscam.processes import from_first
@@ -49,8 +49,6 @@ from crosscam.train.signs import cluster_signs
 from crosscam.train.views import DistilParams, Views
 
 log = logging.getLogger(__name__)
-
-ALL_CAMERAS = -1  # key of the one head over all cameras
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,8 @@ class InterParams:
     epochs
         Passes over the images in each round.
     intra_epochs
-        Of another intra-camera phase before each round but the first; 0 leaves it out.
+        Of another intra-camera phase before each round but the first. With 0 nothing is
+        trained in it; cosine heads are made from new clusters of each camera.
     lr
         Learning rate of the head in the first round.
     lr_decay

@@ -158,7 +158,7 @@ def _clusters(
     # Linear heads start at random: position 0, as the epochs take 1, 2, …
     randomness(setting.seed, position.stream, position.round, 0)
     batch_size = setting.compute.batch_size
-    measure_norms(network, images, batch_size)
+    measure_norms(network, images)
     if styled:
         measure_styles(network, images, batch_size)
     raw = raw_features(network, images.pixels, batch_size)
@@ -233,7 +233,8 @@ def _report(
     if not any(counts.values()):
         raise TrainingError(
             f"{where}: no camera has a cluster, every image is an outlier: raise "
-            "intra.clusters.quantile or eps, or lower intra.clusters.min_size"
+            "intra.clusters.quantile or eps, lower intra.clusters.num_clusters, or "
+            "lower intra.clusters.min_size"
         )
     for sign in camera_signs(labels, camids, "intra"):
         log.warning("%s: %s", where, sign)

@@ -136,7 +136,7 @@ class Phase:
         speed = num_images / seconds
         return Epoch(total / num_images, lr, num_images, len(batches), speed)
 
-    def steps(self) -> dict[str, Tensor]:
+    def optimizer_state(self) -> dict[str, Tensor]:
         """Return the optimiser's state, as ``<number of the parameter>.<name>``."""
         state = self.optimizer.state_dict()["state"]
         return {
@@ -146,8 +146,8 @@ class Phase:
             if isinstance(value, Tensor)
         }
 
-    def restore(self, steps: Mapping[str, Tensor]) -> None:
-        """Set what `steps` returned, by a phase of the same parameters.
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Set what `optimizer_state` returned, by a phase of the same parameters.
 
         Raises
         ------
@@ -155,7 +155,7 @@ class Phase:
             If a parameter or a shape differs.
         """
         parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
-        for key, value in steps.items():
+        for key, value in state.items():
             number, _, name = key.partition(".")
             parameter = parameters[int(number)]
             if value.shape not in {parameter.shape, torch.Size()}:

@@ -76,8 +76,8 @@ class Progress:
         So far, with their positions; the last one is under way, or done.
     phase
         Of the round under way, once it has begun.
-    steps
-        Of its optimiser, as they were kept, until it has them.
+    optimizer_state
+        Of its optimiser, as it was kept, until it has it.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Progress:
         self.keep = keep or (lambda _: None)
         self.rounds: list[tuple[Position, Round]] = []
         self.phase: Phase | None = None
-        self.steps: dict[str, Tensor] | None = None
+        self.optimizer_state: dict[str, Tensor] | None = None
 
     def done(self, position: Position) -> Round | None:
         """Return a round that others have followed; it has no heads any more."""
@@ -115,11 +115,11 @@ class Progress:
     def begin(self, phase: Phase) -> list[Epoch]:
         """Start or take up the epochs of a round; return those that are done."""
         self.phase = phase
-        if self.steps is None:
+        if self.optimizer_state is None:
             self.keep(self)
         else:
-            phase.restore(self.steps)
-            self.steps = None
+            phase.restore(self.optimizer_state)
+            self.optimizer_state = None
         return self.rounds[-1][1].epochs
 
     def add(self, epoch: Epoch) -> None:

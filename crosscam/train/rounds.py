@@ -90,13 +90,15 @@ def training_set(
     compute
         For the device, and the size from which on the images are not held in memory.
     clusters
-        How they will be found: by density without distances between all pairs.
+        How this stage finds them: by density without distances between all pairs.
 
     Raises
     ------
     RoomError
         If there is not the memory to cluster all images together: the inter-camera
-        phase will do so, and the intra-camera one before it can take a day.
+        phase will do so, and the intra-camera one before it can take a day. A stage
+        takes it that the other one clusters as it does: of what else that one's
+        parameters say it does not depend.
     """
     if clusters.by != "density" and is_first():  # the others do not cluster
         check_memory(

@@ -106,5 +106,9 @@ def _code(workspace: Path) -> list[Path]:
 
 
 def _digest(path: Path) -> str:
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path}: no such file: run dvc repro; weights are yours to put there"
+        )
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,6 +14,8 @@ from crosscam.cluster.pseudo_labels import PseudoLabels
 EXPLODED = 3.0
 # Of all images, in one cluster or in none.
 MOST = 0.5
+# Images of a camera: fewer can well be one person.
+FEW = 4
 
 
 def cluster_signs(labels: PseudoLabels, section: str) -> list[str]:
@@ -36,22 +38,24 @@ def cluster_signs(labels: PseudoLabels, section: str) -> list[str]:
     sizes = np.bincount(labels[labels >= 0])
     cut = f"{section}.clusters"
     if not len(sizes):
-        return [
-            f"every image is an outlier: raise {cut}.quantile or eps, or lower min_size"
-        ]
+        sign = f"every image is an outlier: raise {cut}.quantile or eps, lower "
+        return [f"{sign}num_clusters, or lower min_size"]
     signs = []
     outliers = 1 - sizes.sum() / len(labels)
     if outliers > MOST:
         signs.append(
             f"{outliers:.0%} of the images are outliers and are not trained on: raise "
-            f"{cut}.quantile or eps, or lower min_size"
+            f"{cut}.quantile or eps, lower num_clusters, or lower min_size"
         )
-    if len(sizes) == 1:
-        signs.append(f"all images are one cluster: lower {cut}.quantile or eps")
-    elif sizes.max() > MOST * len(labels):
+    if len(sizes) == 1 and len(labels) >= FEW:
+        signs.append(
+            f"all images are one cluster: lower {cut}.quantile or eps, or raise "
+            "num_clusters"
+        )
+    elif len(sizes) > 1 and sizes.max() > MOST * len(labels):
         signs.append(
             f"{sizes.max() / len(labels):.0%} of the images are one cluster: lower "
-            f"{cut}.quantile or eps"
+            f"{cut}.quantile or eps, or raise num_clusters"
         )
     if sizes.max() == 1:
         signs.append(

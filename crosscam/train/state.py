@@ -31,7 +31,7 @@ def state_of(progress: Progress) -> tuple[dict[str, NDArray[Any]], dict[str, Any
     current = progress.rounds[-1][1]
     tensors = _named("network", progress.network.state_dict())
     if progress.phase:
-        tensors |= _named("optimizer", progress.phase.steps())
+        tensors |= _named("optimizer", progress.phase.optimizer_state())
     for camid, head in current.heads.items():
         tensors |= _named(f"heads.{camid}", head.state_dict())
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
@@ -93,7 +93,7 @@ def restore(
         raise StateError(f"it lacks a part, {type(error).__name__}: {error}") from error
     network.load_state_dict(weights)
     progress.rounds = [*rounds, (position, current._replace(heads=heads))]
-    progress.steps = _part("optimizer", tensors)
+    progress.optimizer_state = _part("optimizer", tensors)
 
 
 def _head(network: Network, weights: dict[str, Tensor], params: HeadParams) -> Head:

@@ -30,8 +30,9 @@ class DistilParams:
         Weight of the soft triplet loss between them, across cameras only.
     restyle
         Probability that an image gets the style of a camera drawn at random, its own
-        included: in the second view, or in the only one where both weights are 0. Not
-        looked at without camera styles.
+        included: in the second view, or in the only one. There is one where both
+        weights are 0, and within cameras where `cross_entropy` is. Not looked at
+        without camera styles.
     """
 
     cross_entropy: NonNegative

@@ -19,7 +19,8 @@ from crosscam.model.checkpoint import Checkpoint, CheckpointError, save_checkpoi
 from crosscam.model.convert.fitting import fill
 from crosscam.model.convert.foreign import read_foreign
 from crosscam.model.convert.forms import Form, Hints, recognised
-from crosscam.model.convert.trained import ALL_CAMERAS, trained
+from crosscam.model.convert.trained import trained
+from crosscam.model.heads import ALL_CAMERAS
 from crosscam.params import ParamsError
 
 CLASSIFIERS = ("fc.", "classifier.", "head.fc.")  # in timm, torchvision and torchreid

@@ -31,7 +31,7 @@ def fill(
     slots
         Are overwritten. One that counts batches may be missing in `given` and then
         keeps its value: torch's norms did not count them before 0.4.1, the published
-        AIBN does not, and nothing here reads the count.
+        AIBN does not. It is read only where a norm's other statistics are new.
     given
         Of the same shapes, but for ones.
     names

@@ -21,11 +21,10 @@ from torch import Tensor
 from crosscam.model.checkpoint import Checkpoint, CheckpointError
 from crosscam.model.convert.fitting import BATCH_COUNT, fill
 from crosscam.model.convert.forms import MIX, Form, Hints
-from crosscam.model.heads import Head, HeadParams
+from crosscam.model.heads import ALL_CAMERAS, Head, HeadParams
 from crosscam.model.network import Architecture, Network
 from crosscam.model.stages import norms_between, stage_ends
-
-ALL_CAMERAS = -1  # in place of a camera: the one head over all
+from crosscam.params import ParamsError
 
 Aibn = Literal["none", "deep", "all"]
 
@@ -122,7 +121,15 @@ def _aibn(
     """Return which norms are AIBN, and their names in each block."""
     with torch.device("meta"):
         model = timm.create_model(backbone)
-    ends = stage_ends(model, backbone)
+    try:
+        ends = stage_ends(model, backbone)
+    except ParamsError:
+        if any(n.endswith(f".{MIX}") or n.startswith("tnorm") for n in given):
+            raise CheckpointError(
+                f"--backbone: {backbone} has not the four stages that the AIBN and "
+                "camera styles of this file lie in: name the network that was trained"
+            ) from None
+        return "none", {}
     deep = norms_between(model, ends[1], ends[-1])
     every = norms_between(model, None, ends[-1])
     found = {name for name in every if f"{name}.{MIX}" in given}

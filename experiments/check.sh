@@ -8,7 +8,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 base=${1:-origin/main}
-summary=${GITHUB_STEP_SUMMARY:-/dev/stdout}
 git rev-parse --quiet --verify "$base^{commit}" >/dev/null || {
     echo "check: there is no revision $base here: git fetch, or name another" >&2
     exit 2
@@ -30,6 +29,7 @@ table() { # of one line and a rule: nothing has changed
     text=$(cat)
     if (($(wc -l <<<"$text") > 2)); then echo "$text"; else echo "No change."; fi
 }
+report() { if [[ -n ${GITHUB_STEP_SUMMARY:-} ]]; then cat >>"$GITHUB_STEP_SUMMARY"; else cat; fi; }
 params=$(dvc params diff --md "$base" | table)
 metrics=$(dvc metrics diff --md "$base" --targets metrics/evaluate.json | table)
 {
@@ -41,4 +41,4 @@ metrics=$(dvc metrics diff --md "$base" --targets metrics/evaluate.json | table)
     fi
     printf 'Parameters\n\n%s\n\n' "$params"
     printf 'Metrics\n\n%s\n' "$metrics"
-} >>"$summary"
+} | report

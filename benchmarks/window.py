@@ -3,9 +3,8 @@
 Run ``python -m benchmarks.window`` in a clone of its own, with the archive and
 models/weights/mobilenetv2_100.safetensors in place, weights from TensorFlow: runs one
 experiment per row, one after the other (half an hour to two hours each on one core),
-and writes
-results/window.json and the second table of docs/ablation.md. Cut off, it goes on with
-what has no result yet.
+and writes results/window.json and the second table of docs/ablation.md. Cut off, it
+goes on with what has no result yet.
 """
 
 from __future__ import annotations

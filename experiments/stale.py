@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 
@@ -30,8 +29,7 @@ def is_stale(change: str | dict[str, dict[str, Any]]) -> bool:
     """
     if isinstance(change, str):
         return True
-    states: Iterable[Any] = (state for of in change.values() for state in of.values())
-    return any(state != "deleted" for state in states)
+    return any(state != "deleted" for of in change.values() for state in of.values())
 
 
 if __name__ == "__main__":

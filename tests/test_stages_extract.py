@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from crosscam.data import images
 from crosscam.files import read_npz
 from crosscam.model.checkpoint import save_checkpoint
 from crosscam.model.network import Architecture
+from crosscam.room import RoomError
 from stages import extract, split, unzip
 from tests.tiny import tiny_network
 from tests.zips import market_members, market_name, write_zip
@@ -105,3 +109,16 @@ def test_training_tables_are_not_needed(tables: dict[str, pd.DataFrame]) -> None
     for name in ("train", "truth"):
         Path(f"data/split/{name}.csv").unlink()
     assert extracted()["query"].shape == (len(tables["query"]), 64)
+
+
+@pytest.mark.usefixtures("tables")
+def test_too_little_memory_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def short(*_: object) -> None:
+        raise RoomError("memory: needs 9.0 GB, got 1.0 GB")
+
+    monkeypatch.setattr(images, "decode_all", short)
+    monkeypatch.delitem(sys.modules, "stages.extract")
+    with pytest.raises(SystemExit, match=r"^memory: needs 9\.0 GB, got 1\.0 GB$"):
+        runpy.run_module("stages.extract", run_name="__main__", alter_sys=True)

@@ -46,7 +46,7 @@ class Speed(NamedTuple):
 
     training: float
     extraction: float
-    watched: bool
+    watched: str
 
     def lines(self, limits: Bounds) -> list[str]:
         """Return what was found beside the limits."""
@@ -59,14 +59,14 @@ class Speed(NamedTuple):
                 f"{products:.0f} by products, {memory:.0f} by memory"
             )
         if self.watched:
-            rows.append("  no step waited for the GPU (set_sync_debug_mode)")
+            rows.append(f"  {self.watched} (set_sync_debug_mode)")
         return rows
 
 
 def speed(network: Network, images: TrainingSet, p: Any, steps: int) -> Speed:
     """Train for some steps and extract as many images, each once to warm up.
 
-    On a GPU a third time under torch's watch, which raises where a step waits.
+    On a GPU a third time under torch's watch, which tells where a step waits.
     """
     num_pids, each = p.inter.num_pids_per_batch, p.inter.num_instances
     num = min(len(images.pixels), steps * num_pids * each)
@@ -83,10 +83,14 @@ def speed(network: Network, images: TrainingSet, p: Any, steps: int) -> Speed:
         done = train_on(network, clusters, few, inter, p, at, progress)
         return done.epochs[-1].images_per_second
 
-    training, watched = trained(), raw.is_cuda
-    if watched:
-        with unwaiting():
-            trained()
+    training, watched = trained(), ""
+    if raw.is_cuda:
+        try:
+            with unwaiting():
+                trained()
+            watched = "no step waited for the GPU"
+        except RuntimeError as error:
+            watched = f"a step waited for the GPU: {error}"
     size = p.compute.batch_size
     extraction = num / seconds(lambda: raw_features(network, few.pixels, size))
     return Speed(training, extraction, watched)
@@ -164,5 +168,12 @@ def bounds(network: Network, images: TrainingSet, p: Any, found: Peaks) -> Bound
 
 
 def peak_bytes(device: torch.device) -> int:
-    """Return the most memory that tensors took on a GPU so far; 0 elsewhere."""
+    """Return the most that tensors took on a GPU since the reset; 0 elsewhere."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+
+
+def reset_peak_bytes(device: torch.device) -> None:
+    """Let `peak_bytes` count from now on."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)

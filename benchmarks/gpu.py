@@ -2,9 +2,10 @@
 
 Run ``python -m benchmarks.gpu`` on a machine with a GPU. For each system and precision:
 images/s of training steps and of extraction, beside what the device's own products and
-copies allow (the roofline); seconds of each phase of one whole round on a made-up
-dataset of Market-1501's size; and what its 40 rounds would take. A smaller one runs
-anywhere: ``--device cpu --images 64 --size 64 32 --steps 2``.
+copies allow (the roofline); seconds of each phase of one whole round, states kept, on a
+made-up dataset of Market-1501's size; and what its 40 rounds would take. ``--out FILE``
+writes the same as JSON after each system. A smaller one runs anywhere: ``--device cpu
+--images 64 --size 64 32 --steps 2``.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pandas as pd
 import torch
 
 from benchmarks._crowd import crowd
-from benchmarks._phases import Clock, lines, timed_phases
-from benchmarks._speed import bounds, peak_bytes, peaks, speed
+from benchmarks._phases import Clock, lines, timed_phases, within
+from benchmarks._speed import bounds, peak_bytes, peaks, reset_peak_bytes, speed
+from crosscam.data.packed import PackedImages
+from crosscam.files import write_json
 from crosscam.model.checkpoint import initial_network
 from crosscam.model.network import Architecture, Network
 from crosscam.params import parse_params
@@ -30,6 +34,7 @@ from crosscam.train.devices import placed, start_device
 from crosscam.train.inter import InterParams, inter_round
 from crosscam.train.intra import IntraParams, intra_round
 from crosscam.train.progress import Position, Progress
+from crosscam.train.resume import KeptRun
 from crosscam.train.rounds import Setting, TrainingSet, training_set
 from recipes.__main__ import build, texts
 
@@ -79,11 +84,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cameras", type=int, default=6)
     parser.add_argument("--size", type=int, nargs=2, default=(256, 128))
     parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
     print(about(options), flush=True)
-    for system in options.systems:
-        for precision in options.precisions:
-            measure(system, precision, options)
+    found: dict[str, Any] = {"about": about(options)}
+    with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder, "images.bin")
+        packed, table = crowd(where, options.images, options.cameras)
+        for system in options.systems:
+            for precision in options.precisions:
+                result = measure(system, precision, packed, table, options)
+                found[f"{system}, {precision}"] = result
+                if options.out:
+                    write_json(options.out, found)
 
 
 def about(options: argparse.Namespace) -> str:
@@ -97,8 +110,14 @@ def about(options: argparse.Namespace) -> str:
     )
 
 
-def measure(system: str, precision: str, options: argparse.Namespace) -> None:
-    """Print what one system takes in one precision."""
+def measure(
+    system: str,
+    precision: str,
+    packed: PackedImages,
+    table: pd.DataFrame,
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    """Print what one system takes in one precision, and return it."""
     p = params_of(system, precision, options)
     device = start_device(p.compute)
     compiled = ", compiled" * options.compile
@@ -108,9 +127,11 @@ def measure(system: str, precision: str, options: argparse.Namespace) -> None:
         timed_phases() as clock,
         contextlib.chdir(folder),
     ):
-        packed, table = crowd(Path("images.bin"), options.images, options.cameras)
+        reset_peak_bytes(device)
         clock.taken()
-        images = training_set(packed, table, p.model, p.compute, p.inter.clusters)
+        images = training_set(
+            packed, table, p.model, p.compute, p.inter.clusters, across=True
+        )
         decoded = clock.taken()
         network = fresh(p, images, device)
         found = speed(network, images, p, options.steps)
@@ -122,8 +143,15 @@ def measure(system: str, precision: str, options: argparse.Namespace) -> None:
     for kind, took in zip(kinds, seconds, strict=True):
         print(f" {kind}:", *lines(took), sep="\n")
     print(f" {ROUNDS} rounds, computed from these:")
-    print("\n".join(lines(seconds.of_rounds(ROUNDS))))
-    print(f" at most {peak_bytes(device) / 1e9:.1f} GB of memory", flush=True)
+    whole, most = seconds.of_rounds(ROUNDS), peak_bytes(device)
+    print("\n".join(lines(whole)))
+    print(f" at most {most / 1e9:.1f} GB of memory", flush=True)
+    return {
+        "images per second": found._asdict(),
+        "limits": limits._asdict(),
+        "seconds": seconds._asdict() | {f"{ROUNDS} rounds": whole},
+        "bytes": most,
+    }
 
 
 def params_of(system: str, precision: str, options: argparse.Namespace) -> Params:
@@ -158,7 +186,8 @@ def fresh(p: Params, images: TrainingSet, device: torch.device) -> Network:
 
 def rounds(network: Network, images: TrainingSet, p: Params, clock: Clock) -> Seconds:
     """Run an intra-camera round, and then one of each kind, as `alternate` does."""
-    progress, intra = Progress(network), p.intra
+    keep = within(clock, "keeping", KeptRun(Path("run")).keep)
+    progress, intra = Progress(network, keep), p.intra
     clock.taken()
     at = Position("intra", 0, 1, stream=1)
     heads = intra_round(

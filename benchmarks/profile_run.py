@@ -1,9 +1,10 @@
 """Where the time of the default job goes: seconds and share of each phase.
 
 Run ``python -m benchmarks.profile_run [--recipe default] [--rounds 1]`` after `dvc
-pull` or `dvc repro split`: trains the stages intra and inter on data/ in a folder of
-its own, with as many rounds of each as asked for (0: all). An inter-camera stage of
-one round has no intra-camera round in between. Needs a quiet machine.
+pull` or `dvc repro split`: runs the stages intra and inter on data/ in a folder of its
+own, with as many rounds of each as asked for (0: all), and extract and evaluate after
+them where there are test images. An inter-camera stage of one round has no
+intra-camera round in between. Needs a quiet machine.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -24,7 +26,7 @@ from crosscam.params import read_params
 from crosscam.train.devices import start_device
 from crosscam.train.progress import Progress
 from recipes.__main__ import build, texts
-from stages import inter, intra
+from stages import evaluate, extract, inter, intra
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,7 +40,7 @@ class Unkept:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the phases of both stages."""
+    """Print the phases of each stage."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", nargs="+", default=["default"])
     parser.add_argument("--rounds", type=int, default=1)
@@ -53,7 +55,12 @@ def main(arguments: list[str] | None = None) -> None:
         Path("models/weights").mkdir(parents=True)
         Path("models/weights/none").touch()
         for stage in (intra, inter):
-            run(stage)
+            run(stage, lambda p, device, of=stage: of.train(p, device, Unkept()))
+        if not Path("data/split/query.csv").exists():
+            print("no data/split/query.csv: no features are extracted and evaluated")
+            return
+        for stage in (extract, evaluate):
+            run(stage, lambda *_, of=stage: of.main())
 
 
 def write_params(text: str, num_rounds: int) -> None:
@@ -64,15 +71,15 @@ def write_params(text: str, num_rounds: int) -> None:
     YAML().dump(tree, Path("params.yaml"))
 
 
-def run(stage: ModuleType) -> None:
-    """Train a stage and print its phases."""
+def run(stage: ModuleType, work: Callable[..., None]) -> None:
+    """Run a stage and print its phases."""
     p = read_params(Path("params.yaml"), stage.Params)
-    device = start_device(p.compute)
+    device = start_device(p.compute) if hasattr(p, "compute") else "all processors"
     with timed_phases() as clock:
-        stage.train(p, device, Unkept())
+        work(p, device)
         seconds = clock.taken()
     name = stage.__name__.rpartition(".")[2]
-    rounds = getattr(p, name).rounds
+    rounds = getattr(getattr(p, name), "rounds", "none")
     where = f"{device}, {torch.get_num_threads()} threads"
     print(f"stage {name}, rounds: {rounds}, {where}")
     print("\n".join(lines(seconds)), flush=True)

@@ -104,7 +104,7 @@ def train(name: str, *, kept: bool) -> None:
     if not kept:
         stage.train(p, device, Unkept())
         return
-    with kept_run(name, p, data, device) as run:
+    with kept_run(name, p, data, device, stage.RESULT) as run:
         stage.train(p, device, Measured(run.file.parent))
 
 

@@ -23,7 +23,7 @@ RESULTS = ROOT / "benchmarks/results/window.json"
 RECIPE = "market1501-window"
 WEIGHTS = {
     "weights": "mobilenetv2_100.safetensors",
-    "model.options": "{pad_type: same}",
+    "+model.options.pad_type": "same",
 }
 # The pretrained network's statistics are those of batches. mAP before any training (700
 # queries): 5.1 with its own norms, 1.6 from the published share of 0.1, 7.1 from 0.9.

@@ -52,7 +52,8 @@ def replacing(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
     leaves the temporary file behind, named ``.<name>.<process>.<random>.tmp``, until
     `path` is written again. Missing parent folders are made. The new file gets the
     rights of any new file. Unless it is `synced`, a machine that loses its power may
-    leave one without its data.
+    leave one without its data. An error of the system that names no file, as that of
+    a full disk, names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
@@ -68,8 +69,10 @@ def replacing(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
         os.umask(umask)
         Path(name).chmod(0o666 & ~umask)  # mkstemp gives 0600
         Path(name).replace(path)
-    except BaseException:  # also a Ctrl-C: clean up, then go on raising
+    except BaseException as error:  # also a Ctrl-C: clean up, then go on raising
         Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)
         raise
 
 

@@ -5,13 +5,40 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-# Of the limit on a container's memory and its use: control groups, version 2 and 1.
+
+class Groups(NamedTuple):
+    """Where a version of control groups tells of memory.
+
+    Parameters
+    ----------
+    controller
+        Of the line of proc/self/cgroup that names the group of this process.
+    folder
+        Of the topmost group.
+    limit, used, stat
+        Files of a group.
+    cache
+        Key in `stat`: memory that files are cached in and that goes when it is needed.
+    """
+
+    controller: str
+    folder: str
+    limit: str
+    used: str
+    stat: str = "memory.stat"
+    cache: str = "inactive_file"
+
+
 GROUPS = (
-    ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory.current"),
-    (
-        "sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "sys/fs/cgroup/memory/memory.usage_in_bytes",
+    Groups("", "sys/fs/cgroup", "memory.max", "memory.current"),
+    Groups(
+        "memory",
+        "sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        cache="total_inactive_file",
     ),
 )
 
@@ -77,7 +104,7 @@ def available_memory(root: Path = Path("/")) -> int | None:
     """Return the bytes that can still be taken; None where the system does not say.
 
     What the machine has available, or less if a control group (a container, a Slurm
-    job) limits it. Memory that files are cached in counts as available.
+    job) or one above it limits it. Memory that files are cached in counts as available.
 
     Parameters
     ----------
@@ -95,12 +122,34 @@ def _of_machine(root: Path) -> Iterator[int]:
 
 
 def _of_groups(root: Path) -> Iterator[int]:
-    for names in GROUPS:
-        paths = [root / name for name in names]
-        if all(path.exists() for path in paths):
-            limit, used = (path.read_text().strip() for path in paths)
-            if limit.isdecimal():
-                yield max(0, int(limit) - int(used))
+    for groups in GROUPS:
+        top = root / groups.folder
+        own = top / _own_group(root, groups.controller)
+        # Of a container that sees its own part alone, the path is one of outside.
+        for folder in [own, *own.parents][: len(own.parts) - len(top.parts) + 1]:
+            if (folder / groups.used).exists() and (folder / groups.limit).exists():
+                yield from _of_group(folder, groups)
+
+
+def _own_group(root: Path, controller: str) -> str:
+    """Return the path of this process's group below the topmost one, "" if not told."""
+    table = root / "proc/self/cgroup"
+    lines = table.read_text().splitlines() if table.exists() else []
+    parts = (line.split(":", 2) for line in lines)
+    found = [path for _, names, path in parts if controller in names.split(",")]
+    path = found[0].strip("/") if found else ""
+    return "" if ".." in path.split("/") else path
+
+
+def _of_group(folder: Path, groups: Groups) -> Iterator[int]:
+    limit, used = (
+        (folder / n).read_text().strip() for n in (groups.limit, groups.used)
+    )
+    stat = folder / groups.stat
+    rows = stat.read_text().splitlines() if stat.exists() else []
+    cache = [int(row.split()[1]) for row in rows if row.split()[:1] == [groups.cache]]
+    if limit.isdecimal():
+        yield max(0, int(limit) - int(used) + sum(cache))
 
 
 def _size(num_bytes: float) -> str:

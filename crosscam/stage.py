@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import NoReturn
 
 import torch.distributed as dist
@@ -17,6 +18,7 @@ from torch.distributed.distributed_c10d import Store
 
 from crosscam.helpers import GRACE, LEFT_ALONE, Helper, started, until
 from crosscam.processes import FAULT, TIMEOUT, ProcessesError, group
+from crosscam.runs import remove_noted
 
 JOINS = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # torchrun sets them
 ARRIVAL = timedelta(hours=12)  # until the first machine comes to this stage
@@ -28,7 +30,8 @@ _met: list[Store] = []  # of the processes that this one has joined
 def as_stage(*errors: type[Exception]) -> Iterator[None]:
     """Log, and let the program end with one line where an error says what to do.
 
-    Of several processes one tells.
+    Of several processes one tells. States of earlier stages whose results DVC has
+    noted are removed first.
 
     Parameters
     ----------
@@ -44,6 +47,8 @@ def as_stage(*errors: type[Exception]) -> Iterator[None]:
     if helper := Helper.this():
         helper.end_with_first()
     try:
+        if not helper:
+            remove_noted(Path.cwd())
         yield
     except Exception as error:
         clear = isinstance(error, (*errors, ProcessesError))

@@ -2,8 +2,8 @@
 
 Images, tables, features, networks, pictures, reports, experiments, unfinished runs and
 DVC's cache go, whatever dataset they are of. What is in git stays: the store of the
-published run, and params.yaml, also if you have changed it. So do raw archives, unless
-``--raw`` is given.
+published run, and params.yaml, also if you have changed it. So does what you have put
+there yourself: weights, checkpoints, and raw archives unless ``--raw`` is given.
 """
 
 from __future__ import annotations
@@ -17,16 +17,10 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from experiments.derived import (
-    STORE,
-    CleanError,
-    Found,
-    Places,
-    check_idle,
-    check_raw,
-    dvc_places,
-    find,
-)
+from experiments import staying
+from experiments.derived import STORE, Found, Places, dvc_places, find
+from experiments.given import CleanError, Known, known
+from experiments.idle import check_idle
 from experiments.runs import RunError, git
 
 STAYS = (
@@ -44,15 +38,16 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     try:
         places = dvc_places()
-        check_idle(places)
-        if not options.raw:
-            check_raw(places.cache)
-        found = find(places, raw=options.raw)
-        sys.stdout.write(told(found, places))
-        if any(found) and not options.force:
+        check_idle(places.temporary[0])
+        # Before dvc.lock becomes that of the commit, which may name other archives.
+        own = known()
+        found = find(places, own, raw=options.raw)
+        staying.check_stays(found, places, own, raw=options.raw)
+        sys.stdout.write(told(found, places, own))
+        if found.anything() and not options.force:
             confirm()
         remove(found)
-        check_gone(find(places, raw=options.raw))
+        check_gone(find(places, own, raw=options.raw))
     except (CleanError, RunError) as error:
         raise SystemExit(str(error)) from None
     sys.stdout.write(after())
@@ -64,12 +59,12 @@ def check_gone(left: Found) -> None:
         raise CleanError(f"{path}: is there again: end what writes it, then repeat")
 
 
-def told(found: Found, places: Places) -> str:
-    """Return what will be removed and what this command cannot reach."""
+def told(found: Found, places: Places, own: Known) -> str:
+    """Return what will be removed and what will not, or cannot be reached."""
     lines = [*_grouped(found.paths)]
     lines += [f"  {path}: as committed again" for path in found.restored]
     lines += [f"  {ref}: experiment" for ref in found.refs]
-    kept = [*STAYS]
+    kept = [*staying.told(found, own), *STAYS]
     if not places.inside():
         kept.append(f"{places.cache}, DVC's cache: others may use it, too")
     if named := os.environ.get("CROSSCAM_RUNS"):

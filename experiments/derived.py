@@ -1,26 +1,20 @@
-"""What was made of datasets in this clone, and whether it can be removed now."""
+"""What was made of datasets in this clone, and what of it stays."""
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 from dvc.repo import Repo  # type: ignore[import-untyped]  # no stubs
 
-from experiments.runs import git, states
+from experiments.given import Known
+from experiments.runs import git
 
 STORE = ".dvc-store"
 # What the pipeline writes there: all that is not in git and not given by the user.
 MADE = ("data", "dvc.lock", "metrics", "models", "plots", STORE)
-GIVEN = re.compile(r"data/[^/]+/raw/|models/weights/")
 FOLDERS = (".runs", "reports", "dvc_plots")
 WRITTEN = ("dvc.lock", "metrics", "plots")  # there, what is in git
-
-
-class CleanError(RuntimeError):
-    """Nothing was removed, or not all; the message says why and what to do."""
 
 
 class Places(NamedTuple):
@@ -56,11 +50,18 @@ class Found(NamedTuple):
         Tracked files that become again what they are in the commit.
     refs
         Of experiments, in git.
+    kept
+        Untracked files and links beside these that stay.
     """
 
     paths: list[Path]
     restored: list[str]
     refs: list[str]
+    kept: list[str]
+
+    def anything(self) -> bool:
+        """Return whether there is anything to remove."""
+        return any(self[:3])
 
 
 def dvc_places() -> Places:
@@ -71,67 +72,33 @@ def dvc_places() -> Places:
         return Places(Path(repo.cache.local_cache_dir), temporary, remotes)
 
 
-def check_idle(places: Places) -> None:
-    """Raise `CleanError` while DVC runs a stage or an experiment here."""
-    running = [name for name, state in states().items() if state == "running"]
-    file = places.temporary[0] / "rwlock"
-    text = file.read_text() if file.exists() else ""
-    pids = {int(pid) for pid in re.findall(r'"pid": (\d+)', text)}
-    running += [f"process {pid}" for pid in sorted(pids) if _alive(pid)]
-    if running:
-        raise CleanError(
-            f"DVC is at work ({', '.join(running)}): nothing was removed: "
-            "dvc queue kill, or wait, then repeat"
-        )
-
-
-def check_raw(cache: Path) -> None:
-    """Raise `CleanError` if removing the cache would take a raw archive with it."""
-    folder = cache.resolve()
-    for path in Path("data").glob("*/raw/*"):
-        if path.is_symlink() and path.resolve().is_relative_to(folder):
-            raise CleanError(
-                f"{path}: is a link into DVC's cache, which goes: nothing was removed: "
-                f"dvc unprotect {path}, or RAW=1 to remove it, too"
-            )
-        if path.suffix == ".dvc" and not path.with_suffix("").exists():
-            raise CleanError(
-                f"{path}: the archive is in DVC's cache at most, which goes: nothing "
-                f"was removed: dvc checkout {path}, or RAW=1 to remove it, too"
-            )
-
-
-def find(places: Places, *, raw: bool) -> Found:
+def find(places: Places, own: Known, *, raw: bool) -> Found:
     """Return what there is to remove in the current folder; nothing is changed.
 
     Parameters
     ----------
     places
         Of DVC.
+    own
+        What is the user's.
     raw
-        Whether raw archives count.
+        Whether raw archives count, in `data/`.
     """
-    made = [path for path in untracked(*MADE) if not GIVEN.match(path)]
-    given = untracked("data/*/raw/*") if raw else []
+    made, kept = list[Path](), list[str]()
+    for path in untracked(*MADE):
+        stays = not raw if own.is_raw(path) else own.is_own(path)
+        if stays:
+            kept.append(path)
+        else:
+            made.append(Path(path))
     cache = [places.cache.resolve()] if places.inside() else []
     folders = [*map(Path, FOLDERS), *places.temporary, *cache]
     there = [folder for folder in folders if folder.is_symlink() or folder.exists()]
     restored = git("diff", "--name-only", "-z", "HEAD", "--", *WRITTEN)
     refs = git("for-each-ref", "--format=%(refname)", "refs/exps")
-    paths = [Path(path) for path in (*made, *given)] + there
-    return Found(paths, restored.split("\0")[:-1], refs.split())
+    return Found([*made, *there], restored.split("\0")[:-1], refs.split(), kept)
 
 
 def untracked(*patterns: str) -> list[str]:
     """Return what git does not track below these, ignored or not."""
     return git("ls-files", "--others", "-z", "--", *patterns).split("\0")[:-1]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

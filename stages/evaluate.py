@@ -24,7 +24,6 @@ from crosscam.params import ParamsError, read_params
 from crosscam.rank.diagnosis import pseudo_label_quality, training_truth
 from crosscam.rank.evaluation import EvaluateParams, evaluate
 from crosscam.rank.feature_set import RankingError, feature_set, some_of_both
-from crosscam.room import RoomError
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (ParamsError, DataError, NpzError, RankingError, RoomError) as error:
-        raise SystemExit(str(error)) from None
     except FileNotFoundError as error:
         raise SystemExit(f"{error.filename}: no such file: run dvc repro") from None
+    except (ParamsError, DataError, NpzError, RankingError, OSError) as error:
+        raise SystemExit(str(error)) from None

@@ -42,7 +42,7 @@ class Params:
     """What this stage reads of params.yaml."""
 
     seed: Seed
-    weights: str
+    weights: FileName
     model: Architecture
     extract: ExtractParams
     compute: ComputeParams

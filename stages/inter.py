@@ -31,8 +31,8 @@ from crosscam.train.optimise import TrainingError
 from crosscam.train.resume import KeptRun, kept_run
 from crosscam.train.rounds import Setting, training_set
 
-IMAGES, TABLE = Path("data/packed/images.bin"), Path("data/split/train.csv")
-START = Path("models/intra.safetensors")
+DATA = IMAGES, TABLE = Path("data/packed/images.bin"), Path("data/split/train.csv")
+START, RESULT = Path("models/intra.safetensors"), Path("models/inter.safetensors")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def main() -> None:
     p = read_params(Path("params.yaml"), Params)
     with several(p.compute.processes, "stages.inter"):
         device = start_device(p.compute)
-        with kept_run("inter", p, [IMAGES, TABLE, START], device) as run:
+        with kept_run("inter", p, (*DATA, START), device, RESULT) as run:
             train(p, device, run)
 
 
@@ -58,7 +58,7 @@ def train(p: Params, device: torch.device, run: KeptRun) -> None:
     placed(network, p.compute, device)
     heads = {camid: head.to(device) for camid, head in heads.items()}
     data = PackedImages(IMAGES), read_table(TABLE, TRAIN_COLUMNS), network.architecture
-    images = training_set(*data, p.compute, p.inter.clusters)
+    images = training_set(*data, p.compute, p.inter.clusters, across=True)
     progress = run.progress(network, p.head)
     rounds = alternate(network, heads, images, p.intra, p.inter, p, progress)
     measure_styles(network, images, p.compute.batch_size)
@@ -72,7 +72,7 @@ def train(p: Params, device: torch.device, run: KeptRun) -> None:
     write_npz(Path("data/pseudo/inter.npz"), arrays)
     write_json(Path("metrics/inter.json"), {"inter": summary(inter)})
     write_json(Path("plots/inter.json"), history(rounds))
-    save_checkpoint(Path("models/inter.safetensors"), network, inter[-1].heads)
+    save_checkpoint(RESULT, network, inter[-1].heads)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from crosscam.data.packed import TRAIN_COLUMNS, PackedImages, read_table
 from crosscam.files import write_json, write_npz
 from crosscam.model.checkpoint import CheckpointError, initial_network, save_checkpoint
 from crosscam.model.network import Architecture
-from crosscam.params import ParamsError, read_params
+from crosscam.params import FileName, ParamsError, read_params
 from crosscam.processes import is_first
 from crosscam.stage import as_stage, several
 from crosscam.train.devices import placed, start_device
@@ -31,15 +31,15 @@ from crosscam.train.progress import Position
 from crosscam.train.resume import KeptRun, kept_run
 from crosscam.train.rounds import Setting, training_set
 
-IMAGES, TABLE = Path("data/packed/images.bin"), Path("data/split/train.csv")
-WEIGHTS = Path("models/weights")
+DATA = IMAGES, TABLE = Path("data/packed/images.bin"), Path("data/split/train.csv")
+WEIGHTS, RESULT = Path("models/weights"), Path("models/intra.safetensors")
 
 
 @dataclass(frozen=True)
 class Params(Setting):
     """What this stage reads of params.yaml."""
 
-    weights: str
+    weights: FileName
     model: Architecture
     intra: IntraParams
 
@@ -49,7 +49,7 @@ def main() -> None:
     p = read_params(Path("params.yaml"), Params)
     with several(p.compute.processes, "stages.intra"):
         device = start_device(p.compute)
-        with kept_run("intra", p, [IMAGES, TABLE, WEIGHTS / p.weights], device) as run:
+        with kept_run("intra", p, (*DATA, WEIGHTS / p.weights), device, RESULT) as run:
             train(p, device, run)
 
 
@@ -72,7 +72,7 @@ def train(p: Params, device: torch.device, run: KeptRun) -> None:
     write_npz(Path("data/pseudo/intra.npz"), arrays)
     write_json(Path("metrics/intra.json"), {"intra": summary(rounds)})
     write_json(Path("plots/intra.json"), history([("intra", r) for r in rounds]))
-    save_checkpoint(Path("models/intra.safetensors"), network, rounds[-1].heads)
+    save_checkpoint(RESULT, network, rounds[-1].heads)
 
 
 if __name__ == "__main__":

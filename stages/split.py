@@ -76,5 +76,5 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
     try:
         main()
-    except (ParamsError, DataError) as error:
+    except (ParamsError, DataError, OSError) as error:
         raise SystemExit(str(error)) from None

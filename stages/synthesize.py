@@ -43,5 +43,5 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
     try:
         main()
-    except ParamsError as error:
+    except (ParamsError, OSError) as error:
         raise SystemExit(str(error)) from None

@@ -15,13 +15,16 @@ from tqdm import tqdm
 
 from crosscam.data.faults import DataError
 from crosscam.data.layout import recognise
-from crosscam.data.packing import scan, write_images
+from crosscam.data.packing import packed_size, scan, write_images
 from crosscam.data.published import summary
 from crosscam.data.source import open_source
 from crosscam.files import replacing, write_csv, write_json
 from crosscam.params import ParamsError, PathName, read_params
+from crosscam.room import check_disk
 
 log = logging.getLogger("unzip")
+
+TWICE = "counted twice because DVC copies them into its cache unless it links them"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ def main() -> None:
     path = Path(read_params(Path("params.yaml"), Params).archive)
     with open_source(path) as archive:
         listing = recognise(archive.names, archive.read)
+        needed = 2 * packed_size(archive, listing.images)
+        what = f"{len(listing.images):,} images, {TWICE},"
+        check_disk(Path("data/packed"), needed, what)
         images = tqdm(listing.images, desc="unzip", unit=" images", disable=None)
         index, unreadable = scan(archive, images)
         if faults := (*archive.faults.values(), *listing.faults, *unreadable):
@@ -54,5 +60,5 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
     try:
         main()
-    except (ParamsError, DataError) as error:
+    except (ParamsError, DataError, OSError) as error:
         raise SystemExit(str(error)) from None

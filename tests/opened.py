@@ -20,14 +20,14 @@ def opened_by(lab: Lab, folder: Path, *arguments: str) -> set[str]:
 
     A temporary file has the name of its target, a compiled module that of its source.
     Folders are left out, and so are the hooks and what can hold no data: the
-    docstrings of packages, dvc.yaml, and a run's own state.
+    docstrings of packages, dvc.yaml, dvc.lock with its hashes, and a run's own state.
     """
     told = lab.top / "opened.json"
     lab.python(folder, LISTED._replace(env={"OPENED": str(told)}), *arguments)
     paths = [Path(path) for path in json.loads(told.read_text())]
     files = [p for p in paths if p.is_relative_to(folder) and not p.is_dir()]
     names = {_source(p.relative_to(folder)) for p in files}
-    spared = ("hooks/", ".runs/", "dvc.yaml")
+    spared = ("hooks/", ".runs/", "dvc.yaml", "dvc.lock")
     return {n for n in names if not n.startswith(spared) and "__init__" not in n}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 
@@ -66,15 +67,26 @@ def test_forty_rounds_by_hand():
     assert Seconds(*parts).of_rounds(40) == {"a": 1 + 80 + 117, "b": 19.5}
 
 
-def test_a_small_run_on_a_cpu(capsys):
-    gpu.main([*SMALL, "--systems", "iids,synthetic,smoke", "--precisions", "fp32"])
+def test_a_function_that_has_moved_is_told(monkeypatch):
+    monkeypatch.setitem(_phases.PHASES, ("crosscam.train.rounds", "gone"), "decode")
+    with pytest.raises(AttributeError, match="gone"), _phases.timed_phases():
+        pass
+
+
+def test_a_small_run_on_a_cpu(capsys, tmp_path):
+    system, out = "iids,synthetic,smoke", tmp_path / "out.json"
+    asked = ["--systems", system, "--precisions", "fp32", "--out", str(out)]
+    gpu.main([*SMALL, *asked])
+    result = json.loads(out.read_text())[f"{system}, fp32"]
+    assert result["seconds"]["intra"]["keeping"] > 0
     told = capsys.readouterr().out
     assert "30 images of 3 cameras, 64 × 32" in told
     assert re.search(r"training +\d+ images/s, \d+ % of the roofline: \d+ by", told)
     for kind in ("decoding and the first intra", "an inter", "an intra", "40"):
         assert f"\n {kind} round" in told
     named = set(re.findall(r"^  ([a-z -]+?) +[\d.]+ s +[\d.]+ %$", told, re.MULTILINE))
-    assert {"decode", "measure styles", "extraction", "training", REST} <= named
+    phases = {"decode", "measure styles", "extraction", "training", "keeping", REST}
+    assert phases <= named
 
 
 def test_the_phases_of_a_small_job(tmp_path, capsys):
@@ -87,3 +99,4 @@ def test_the_phases_of_a_small_job(tmp_path, capsys):
     assert "stage inter, rounds: 1, cpu, 1 threads" in told
     shares = [float(share) for share in re.findall(r"([\d.]+) %", told)]
     assert sum(shares) == pytest.approx(200, abs=1)
+    assert "no data/split/query.csv: no features are extracted and evaluated" in told

@@ -101,5 +101,5 @@ def test_by_hand():
 
 @pytest.mark.parametrize(("num", "room"), [(10, True), (11, False)])
 def test_room_for_all_pairs(monkeypatch, num, room):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (800, 900))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10, 900))
     assert on_device.fits(num, torch.device("cuda")) is room

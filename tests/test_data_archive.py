@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import stat
+import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosscam.data.archive import (
+    MAX_DIRECTORY_BYTES,
     MAX_IMAGE_BYTES,
     MAX_TOTAL_BYTES,
     Archive,
@@ -25,6 +28,7 @@ def test_members_are_read_by_name(tmp_path: Path) -> None:
         assert archive.names == ("folder/b", "a")
         assert archive.faults == {}
         assert [archive.read(name) for name in archive.names] == [b"2", b"11"]
+        assert [archive.size(name) for name in archive.names] == [1, 2]
 
 
 def test_paths_are_told_in_one_way(tmp_path: Path) -> None:
@@ -166,6 +170,80 @@ def test_absurd_size_of_the_archive_is_refused(tmp_path: Path) -> None:
         DataError, match=r"a\.zip: would unpack to 50,000,000,001 bytes"
     ):
         Archive(path)
+
+
+def test_size_in_the_archive_counts_as_well(tmp_path: Path) -> None:
+    def inflate(member: zipfile.ZipInfo) -> None:
+        member.compress_size = MAX_IMAGE_BYTES + 1
+
+    path = write_zip(tmp_path / "a.zip", {"a": b"1"}, spoil=inflate)
+    data = path.read_bytes()
+    hole = data.index(b"PK\1\2")  # as large as the member claims to be
+    with path.open("wb") as file:
+        file.write(data[:hole])
+        file.seek(MAX_IMAGE_BYTES, 1)
+        place = file.tell()
+        file.write(data[hole:-6] + struct.pack("<IH", place, 0))
+    with Archive(path) as archive, pytest.raises(DataError, match="got 33,554,433 byt"):
+        archive.read("a")
+
+
+def test_member_larger_than_it_says_is_not_unpacked(tmp_path: Path) -> None:
+    def lie(member: zipfile.ZipInfo) -> None:
+        member.file_size = 10**6
+
+    path = write_zip(tmp_path / "a.zip", {"a": bytes(10**8)}, spoil=lie)
+    with Archive(path) as archive:
+        tracemalloc.start()
+        with pytest.raises(DataError, match="'a': damaged in the archive, got Bad CRC"):
+            archive.read("a")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 10**7
+
+
+def zip_of_a_huge_directory(path: Path, end: bytes) -> Path:
+    """Write a zip that is nearly all holes; `end` is what comes after its directory."""
+    with path.open("wb") as file:
+        file.truncate(MAX_DIRECTORY_BYTES + 1)
+        file.seek(0, 2)
+        file.write(end)
+    return path
+
+
+HUGE = MAX_DIRECTORY_BYTES + 1
+END = struct.Struct("<4s8sIIH")  # disks and numbers in one; size, place, comment
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        END.pack(b"PK\5\6", bytes(8), HUGE, 0, 0),
+        END.pack(b"PK\5\6", b"PK\5\6" * 2, HUGE, 0, 0),  # in the fields of the disk
+        END.pack(b"PK\5\6", bytes(8), HUGE, 0, 9) + b"a comment",
+        b"PK\5\6" + END.pack(b"PK\5\6", bytes(8), HUGE + 4, 0, 0),
+        struct.pack("<4sQ28xQQ", b"PK\6\6", 44, HUGE, 0)
+        + struct.pack("<4sIQI", b"PK\6\7", 0, HUGE, 1)
+        + END.pack(b"PK\5\6", b"PK\5\6" * 2, 2**32 - 1, 2**32 - 1, 0),
+    ],
+    ids=["plain", "false end within", "comment", "false end before", "large"],
+)
+def test_huge_directory_is_refused_unread(tmp_path: Path, end: bytes) -> None:
+    path = zip_of_a_huge_directory(tmp_path / "a.zip", end)
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"a\.zip: has a directory of 104,857,60\d byt"):
+        Archive(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10**6
+
+
+def test_small_record_in_the_comment_of_a_large_one(tmp_path: Path) -> None:
+    """Python's zipfile goes by the last of the two, and so does the limit."""
+    small = END.pack(b"PK\5\6", bytes(8), 0, 0, 0)
+    end = END.pack(b"PK\5\6", bytes(8), HUGE, 0, len(small)) + small
+    with Archive(zip_of_a_huge_directory(tmp_path / "a.zip", end)) as archive:
+        assert archive.names == ()
 
 
 def read_all(path: Path) -> tuple[list[bytes], list[DataError]]:

@@ -25,6 +25,7 @@ def test_files_are_read_by_name(tmp_path: Path) -> None:
         assert folder.names == ("a", "b/c", "b/d/e")
         assert folder.faults == {}
         assert [folder.read(name) for name in folder.names] == [b"11", b"2", b""]
+        assert [folder.size(name) for name in folder.names] == [2, 1, 0]
 
 
 def test_digests_by_hand(tmp_path: Path) -> None:
@@ -114,6 +115,34 @@ def test_name_that_is_no_text_is_a_fault(tmp_path: Path) -> None:
     (path / os.fsdecode(b"\xff.jpg")).touch()
     (fault,) = Folder(path).faults.values()
     assert fault == r"'\udcff.jpg': name is not a text in UTF-8: rename it"
+
+
+def test_folder_whose_name_is_no_text_is_a_fault(tmp_path: Path) -> None:
+    path = write_folder(tmp_path / "f", FILES)
+    write_folder(path / os.fsdecode(b"\xff"), FILES)
+    folder = Folder(path)
+    assert folder.names == ("a", "b/c", "b/d/e")
+    assert folder.faults == {
+        "\udcff": r"'\udcff': name is not a text in UTF-8: rename it"
+    }
+
+
+def test_more_folders_in_one_another_than_python_has_calls(tmp_path: Path) -> None:
+    path = write_folder(tmp_path / "f", FILES)
+    nested = path
+    try:
+        for _ in range(1_100):
+            nested /= "n"
+            nested.mkdir()
+        folder = Folder(path)
+    finally:
+        while nested != path:  # pytest's own removal gives up here
+            if nested.exists():
+                nested.rmdir()
+            nested = nested.parent
+    assert folder.names == ("a", "b/c", "b/d/e")
+    (fault,) = folder.faults.values()
+    assert "n/n': has a path of 1,025 bytes, the limit is 1,024" in fault
 
 
 def test_folder_that_cannot_be_read_is_refused(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ RANDOM = {
         "torch.nn.init.normal_",
     ): "seeded at each round's start",
     ("crosscam/train/optimise.py", "time.perf_counter"): "goes to the log alone",
-    ("crosscam/train/resume.py", "os.getpid"): "goes into a lock",
+    ("crosscam/locks.py", "os.getpid"): "goes into a lock",
     ("crosscam/train/resume.py", "time.monotonic"): "decides when a state is synced",
     ("crosscam/files.py", "os.getpid"): "names a temporary file",
     ("crosscam/helpers.py", "time.monotonic"): "limits a wait",

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
+import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from PIL import Image
 
 from experiments import clean_data
 from experiments.derived import Places
+from experiments.given import CleanError, Known, known
 from tests.repository import ROOT
 from tests.test_pipeline import Clone, objects
 
@@ -198,6 +202,161 @@ def test_nothing_is_removed_while_dvc_works(here: Clone) -> None:
     clean_data.main(["--force"])
 
 
+@contextmanager
+def at_work(*words: str) -> Iterator[int]:
+    """Run a Python program that says when it is ready; give its number meanwhile."""
+    command = [sys.executable, *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "ready\n"
+            yield process.pid
+        finally:
+            process.kill()
+
+
+# As crosscam.locks holds it.
+HOLD = """
+import fcntl, os, sys, time
+file = open(sys.argv[1], "a+")
+fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+file.write(f"{os.getpid()} on host\\n")
+file.flush()
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_nothing_is_removed_while_training_lives_on(here: Clone) -> None:
+    lock = ".runs/intra-0123.lock"
+    write(here, lock, b"")
+    with at_work("-c", HOLD, lock) as number:
+        said = rf"\(process {number} on host holds {lock}\), .* removed: kill {number},"
+        with pytest.raises(SystemExit, match=said):
+            clean_data.main(["--force"])
+    assert (here.folder / OUTS[0]).exists()
+    clean_data.main(["--force"])  # a killed one leaves the file, and holds it no more
+    assert not (here.folder / OUTS[0]).exists()
+
+
+def test_nothing_is_removed_while_another_stage_lives_on(here: Clone) -> None:
+    stage = b"import time\nprint('ready', flush=True)\ntime.sleep(600)\n"
+    write(here, "stages/unpack.py", stage)
+    with (
+        at_work("-m", "stages.unpack") as number,
+        pytest.raises(SystemExit, match=rf"\(process {number}: stages\.unpack\)"),
+    ):
+        clean_data.main(["--force"])
+    assert (here.folder / OUTS[0]).exists()
+
+
+def test_a_dataset_elsewhere_in_data_is_raw_too(
+    here: Clone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(here, "data/mine.zip", photograph())
+    here.set_param("data/synthetic/raw/synthetic.zip", "data/mine.zip")
+    here.dvc("repro")
+    here.run("git", "checkout", "--quiet", "params.yaml")
+    clean_data.main(["--force"])  # dvc.lock names it
+    assert "data/mine.zip: a dataset that params.yaml or dvc" in capsys.readouterr().out
+    clean_data.main(["--force", "--raw"])  # nothing does
+    assert "data/mine.zip: no output of dvc.yaml" in capsys.readouterr().out
+    assert [*holding(here.folder)] == ["data/mine.zip"]
+    here.set_param("data/synthetic/raw/synthetic.zip", "data/mine.zip")
+    clean_data.main(["--force", "--raw"])
+    assert [*holding(here.folder)] == []
+
+
+def test_a_linked_raw_folder_stays(
+    here: Clone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk, link = here.folder.parent / "disk", here.folder / "data/mine/raw"
+    write(here, "../disk/mine.zip", photograph())
+    link.parent.mkdir()
+    link.symlink_to(disk)
+    clean_data.main(["--force"])
+    assert link.readlink() == disk
+    capsys.readouterr()
+    clean_data.main(["--force", "--raw"])
+    assert not link.is_symlink()
+    assert f"{disk}: what the link data/mine/raw leads to" in capsys.readouterr().out
+    assert [*holding(here.folder.parent)] == ["disk/mine.zip"]
+
+
+def test_a_checkpoint_that_no_stage_makes_stays(
+    here: Clone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = ["models/iids.safetensors", "models/weights/mine.safetensors"]
+    cut_off = "models/.inter.safetensors.7.abc.tmp"
+    for path in (*own, cut_off):
+        write(here, path, b"a checkpoint")
+    here.dvc("config", "--local", "cache.type", "symlink")
+    here.dvc("add", own[0])
+    with pytest.raises(SystemExit, match=r"iids\.safetensors: is a link .* unprotect"):
+        clean_data.main(["--force", "--raw"])
+    assert (here.folder / OUTS[1]).exists()
+    here.dvc("unprotect", own[0])
+    capsys.readouterr()
+    clean_data.main(["--force", "--raw"])
+    told = capsys.readouterr().out
+    assert told.count("models/iids.safetensors: no output of dvc.yaml: yours to") == 1
+    assert "models/weights" not in told
+    there = [path for path in (*own, cut_off, OUTS[1]) if (here.folder / path).exists()]
+    assert there == own
+
+
+def test_an_archive_in_a_folder_that_goes_is_told(here: Clone) -> None:
+    write(here, "reports/mine.zip", photograph())
+    here.set_param("data/synthetic/raw/synthetic.zip", "reports/mine.zip")
+    with pytest.raises(
+        SystemExit, match=r"^reports: holds a dataset .* move the dataset"
+    ):
+        clean_data.main(["--force"])
+    assert (here.folder / OUTS[0]).exists()
+    clean_data.main(["--force", "--raw"])
+    assert [*holding(here.folder)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("archive: [", "params.yaml: cannot be read, "),
+        ("- archive", "params.yaml: must be a mapping, got "),
+        ("seed: 0", "params.yaml: archive: must be a path, got None: nothing was"),
+    ],
+)
+def test_what_is_the_users_must_be_known(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").write_text(PIPELINE)
+    Path("params.yaml").write_text(text)
+    with pytest.raises(CleanError, match=re.escape(said)):
+        known()
+    Path("params.yaml").write_text(PARAMS)
+    assert known().outs == {Path(out) for out in (*OUTS, "metrics/evaluate.json")}
+
+
+def test_what_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    outs = frozenset(map(Path, (*OUTS, "note.txt")))
+    own = Known(outs, frozenset({tmp_path / "data/photos", tmp_path / "data/a/b.zip"}))
+    raw = [
+        "data/a",
+        "data/photos/0001.jpg",
+        "data/a/b.zip",
+        "data/x/raw",
+        "data/x/raw/y",
+    ]
+    assert [path for path in raw if not own.is_raw(path)] == []
+    made = [*OUTS, "data/packed/old.bin", "data/.features.npz.x.tmp", "plots/old.png"]
+    assert [path for path in made if own.is_raw(path) or own.is_own(path)] == []
+    users = ["data/photos.zip", "data/packed.zip", "data", "models/weights", "models/a"]
+    assert [path for path in users if own.is_raw(path) or not own.is_own(path)] == [
+        "data"  # through which the archives are reached
+    ]
+
+
 def test_a_raw_archive_that_is_only_in_the_cache_stays(here: Clone) -> None:
     write(here, ZIP, photograph())
     here.dvc("config", "--local", "cache.type", "symlink")
@@ -205,9 +364,7 @@ def test_a_raw_archive_that_is_only_in_the_cache_stays(here: Clone) -> None:
     with pytest.raises(SystemExit, match=r"mine\.zip: is a link into DVC's cache"):
         clean_data.main(["--force"])
     (here.folder / ZIP).unlink()
-    with pytest.raises(
-        SystemExit, match=r"mine\.zip\.dvc: the archive is in DVC's cache"
-    ):
+    with pytest.raises(SystemExit, match=r"mine\.zip\.dvc: the file is in DVC's cache"):
         clean_data.main(["--force"])
     here.dvc("config", "--local", "cache.type", "copy")
     here.dvc("checkout", f"{ZIP}.dvc")

@@ -30,6 +30,8 @@ from crosscam.files import (
     write_npz,
     write_safetensors,
 )
+from crosscam.room import RoomError
+from tests.full_disk import fill_disk
 
 ROOT = Path(__file__).parents[1]
 
@@ -310,3 +312,35 @@ def test_compressed_arrays_are_not_unpacked(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", a=np.zeros(10**6))
     with pytest.raises(NpzError, match=r"got 'a\.npy' compressed"):
         read_npz(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: write_bytes(path, b"1"),
+        lambda path: write_csv(path, pd.DataFrame({"a": [1]})),
+        lambda path: write_json(path, 1),
+        lambda path: write_npz(path, {"a": np.zeros(1)}),
+    ],
+    ids=["bytes", "csv", "json", "npz"],
+)
+def test_a_full_disk_is_told_with_the_file(write, tmp_path, monkeypatch):
+    path = tmp_path / "new/file"
+    write(path)
+    before = path.read_bytes()
+    fill_disk(monkeypatch, after=0)
+    with pytest.raises(OSError, match=r"No space left on device: '\S+/new/file'$"):
+        write(path)
+    assert [*path.parent.iterdir()] == [path]
+    assert path.read_bytes() == before
+
+
+def test_a_name_that_the_system_gives_stays(tmp_path):
+    (tmp_path / "a").touch()
+    with pytest.raises(OSError, match=r"File exists: '\S+/a'$"):
+        write_bytes(tmp_path / "a/b", b"")
+
+
+def test_errors_that_are_not_the_systems_stay_as_they_are(tmp_path):
+    with pytest.raises(OSError, match=r"^no room$"), replacing(tmp_path / "a"):
+        raise RoomError("no room")

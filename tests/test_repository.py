@@ -155,7 +155,12 @@ def test_imports_follow_the_rooms() -> None:
     layers = (
         {
             *("crosscam.params", "crosscam.files", "crosscam.kernel", "crosscam.room"),
-            *("crosscam.processes", "crosscam.shares"),
+            *(
+                "crosscam.processes",
+                "crosscam.shares",
+                "crosscam.locks",
+                "crosscam.runs",
+            ),
             *("crosscam.helpers", "crosscam.stage"),
         },
         {"crosscam.model", "crosscam.cluster", "crosscam.data", "crosscam.recipes"},

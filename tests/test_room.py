@@ -25,14 +25,56 @@ def test_what_the_machine_has(tmp_path):
         ("90000000000", "0", 8000 * 1024),
     ],
 )
-@pytest.mark.parametrize("names", room.GROUPS, ids=["v2", "v1"])
-def test_a_container_may_have_less(tmp_path, names, limit, used, expected):
-    for name, text in zip(
-        ("proc/meminfo", *names), (MEMINFO, limit, used), strict=True
-    ):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(f"{text}\n")
+@pytest.mark.parametrize("groups", room.GROUPS, ids=["v2", "v1"])
+def test_a_container_may_have_less(tmp_path, groups, limit, used, expected):
+    write(tmp_path / "proc/meminfo", MEMINFO)
+    of_group(tmp_path / groups.folder, groups, limit, used)
     assert available_memory(tmp_path) == expected
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{text}\n")
+
+
+def of_group(folder, groups, limit, used, cached=None):
+    write(folder / groups.limit, limit)
+    write(folder / groups.used, used)
+    if cached:
+        write(folder / groups.stat, f"anon 7\n{groups.cache} {cached}\nfile 9")
+
+
+@pytest.mark.parametrize("groups", room.GROUPS, ids=["v2", "v1"])
+def test_cached_files_are_no_used_memory(tmp_path, groups):
+    of_group(tmp_path / groups.folder, groups, "5000000", "4500000", "3000000")
+    assert available_memory(tmp_path) == 3_500_000
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("{}:/slurm/job", 200),  # that of the job above the step's
+        ("{}:/elsewhere", 1000),  # where no file tells
+        ("{}:/../slurm/job", 1000),  # a container's, as seen from another one
+        ("cpu:/slurm/job", 1000),
+    ],
+)
+@pytest.mark.parametrize("groups", room.GROUPS, ids=["v2", "v1"])
+def test_groups_within_groups(tmp_path, groups, line, expected):
+    top = tmp_path / groups.folder
+    of_group(top, groups, "1000", "0")
+    of_group(top / "slurm", groups, "300", "100")
+    of_group(top / "slurm/job", groups, "900", "100")
+    write(tmp_path / "proc/self/cgroup", f"4:{line.format(groups.controller)}")
+    assert available_memory(tmp_path) == expected
+
+
+def test_of_several_lines_the_one_on_memory_counts(tmp_path):
+    groups = room.GROUPS[1]
+    of_group(tmp_path / groups.folder / "job", groups, "900", "100")
+    lines = "11:cpu,cpuacct:/other\n4:hugetlb,memory:/job\n0::/job"
+    write(tmp_path / "proc/self/cgroup", lines)
+    assert available_memory(tmp_path) == 800
 
 
 def test_a_system_that_does_not_tell(tmp_path):

@@ -16,7 +16,10 @@ from PIL import Image
 
 from crosscam.files import write_npz
 from crosscam.rank.feature_set import RankingError
+from crosscam.room import RoomError
 from stages import evaluate
+from tests.full_disk import fill_disk
+from tests.hostile.workspace import outcome
 from tests.repository import pipeline
 
 REPOSITORY = Path(__file__).parents[1]
@@ -188,6 +191,30 @@ def test_missing_inputs_are_told_with_what_to_run(folder, path, told):
     assert child.returncode == 1
     assert re.fullmatch(f"{path}: {told}\n", child.stderr)
     assert outputs(folder) == {}
+
+
+@pytest.mark.parametrize(
+    ("after", "path"), [(0, "metrics/evaluate.json"), (4, "plots/ranked.png")]
+)
+def test_a_full_disk_is_told_in_a_line(folder, monkeypatch, after, path):
+    fill_disk(monkeypatch, after)
+    told = outcome(folder, ["stages.evaluate"])
+    assert told == f"[Errno 28] No space left on device: '{path}'"
+    assert len(outputs(folder)) == after
+
+
+def test_a_file_in_place_of_a_folder_is_told_in_a_line(folder):
+    Path("plots").touch()
+    told = outcome(folder, ["stages.evaluate"])
+    assert told == "[Errno 17] File exists: 'plots'"
+
+
+def test_a_lack_of_memory_is_told_in_a_line(folder, monkeypatch):
+    def refuse(*_):
+        raise RoomError("memory: needs 9.0 GB, got 1.0 GB")
+
+    monkeypatch.setattr("crosscam.rank.evaluation.evaluate", refuse)
+    assert outcome(folder, ["stages.evaluate"]) == "memory: needs 9.0 GB, got 1.0 GB"
 
 
 @pytest.mark.parametrize("name", ["camera_pairs", "pseudo_labels"])

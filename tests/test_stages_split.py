@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from crosscam.data.faults import DataError
 from crosscam.params import ParamsError
 from stages import split, unzip
+from tests.full_disk import fill_disk
+from tests.hostile.workspace import outcome
 from tests.zips import (
     TEST_PIDS,
     TRAIN_PIDS,
@@ -176,6 +179,26 @@ def test_lists_must_be_some(folder: Path, lists: str, message: str) -> None:
     (folder / "params.yaml").write_text(text)
     with pytest.raises(ParamsError, match=message):
         split.main()
+
+
+@pytest.mark.parametrize(
+    ("after", "path"), [(0, "data/split/train.csv"), (4, "metrics/split.json")]
+)
+def test_a_full_disk_is_told_in_a_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, after: int, path: str
+) -> None:
+    run(folder, market_members())
+    fill_disk(monkeypatch, after)
+    told = outcome(folder, ["stages.split"])
+    assert told == f"[Errno 28] No space left on device: '{path}'"
+
+
+def test_a_file_in_place_of_a_folder_is_told_in_a_line(folder: Path) -> None:
+    run(folder, market_members())
+    shutil.rmtree(folder / "data/split")
+    (folder / "data/split").touch()
+    told = outcome(folder, ["stages.split"])
+    assert told == "[Errno 17] File exists: 'data/split'"
 
 
 def test_error_is_a_message_and_a_status(folder: Path) -> None:

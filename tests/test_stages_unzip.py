@@ -4,8 +4,10 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,10 @@ import pytest
 from crosscam.data.faults import DataError
 from crosscam.data.published import OFFICIAL_MD5S
 from crosscam.params import ParamsError
+from crosscam.room import RoomError
 from stages import unzip
+from tests.full_disk import fill_disk
+from tests.hostile.workspace import outcome
 from tests.zips import (
     add_member,
     duke_members,
@@ -201,6 +206,72 @@ def test_many_faults_are_cut_short(folder: Path) -> None:
     assert len(str(caught.value).splitlines()) == 21
     assert str(caught.value).endswith("\nand 2 more")
     assert outputs(folder) == {}
+
+
+def with_room(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    """Let the disk have so many bytes free."""
+    usage = shutil._ntuple_diskusage(10**9, 10**9 - free, free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+
+
+@pytest.mark.parametrize("unpacked", [False, True])
+def test_room_is_looked_for_before_an_image_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, unpacked: bool
+) -> None:
+    """Twice what the images take, equal ones counted each."""
+    members = market_members("") | {"readme.txt": b"left out"}
+    if unpacked:
+        write_folder(folder / "raw/a.zip", members)
+    else:
+        write_zip(folder / "raw/a.zip", members)
+    needed = 2 * sum(map(len, market_members().values()))
+    with monkeypatch.context() as patched:
+        with_room(patched, needed - 1)
+        patched.setattr(unzip, "scan", None)
+        message = (
+            r"^data/packed: 22 images, counted twice because DVC copies them into its "
+            r"cache unless it links them, needs 0\.0 MB of disk, got 0\.0 MB free: make"
+        )
+        with pytest.raises(RoomError, match=message):
+            unzip.main()
+        told = outcome(folder, ["stages.unzip"])
+        assert told
+        assert told.startswith("data/packed: 22 images, counted twice")
+    assert not (folder / "data").exists()
+    with_room(monkeypatch, needed)
+    unzip.main()
+
+
+def test_a_member_that_cannot_be_an_image_needs_no_room(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def inflate(member: zipfile.ZipInfo) -> None:
+        member.file_size = 10**10
+
+    write_zip(folder / "raw/a.zip", market_members(), spoil=inflate)
+    with_room(monkeypatch, 10**8)
+    with pytest.raises(DataError, match="too large for a person image"):
+        unzip.main()
+
+
+@pytest.mark.parametrize(
+    ("after", "path"), [(0, OUTPUTS[1]), (1, OUTPUTS[0]), (2, OUTPUTS[2])]
+)
+def test_a_full_disk_is_told_in_a_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, after: int, path: str
+) -> None:
+    write_zip(folder / "raw/a.zip", market_members())
+    fill_disk(monkeypatch, after)
+    told = outcome(folder, ["stages.unzip"])
+    assert told == f"[Errno 28] No space left on device: '{path}'"
+    assert len(outputs(folder)) == after
+
+
+def test_a_file_in_place_of_a_folder_is_told_in_a_line(folder: Path) -> None:
+    write_zip(folder / "raw/a.zip", market_members())
+    (folder / "metrics").touch()
+    told = outcome(folder, ["stages.unzip"])
+    assert told == "[Errno 17] File exists: 'metrics'"
 
 
 def test_archive_must_be_named(folder: Path) -> None:

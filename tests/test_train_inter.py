@@ -123,6 +123,20 @@ def test_learning_rate_decays_by_round():
     assert third.epochs[0].lr == pytest.approx(0.001)
 
 
+def test_scores_that_do_not_count_are_not_computed(monkeypatch):
+    asked = []
+    original = module.styled_features
+
+    def features(*args):
+        asked.append(len(args[-1]))
+        return original(*args)
+
+    monkeypatch.setattr(module, "styled_features", features)
+    trained()
+    trained(params=replace(INTER, mix=MixParams(0.0, 0.6)))
+    assert asked == [3, 0]
+
+
 def test_mixing_weight_follows_the_round(monkeypatch):
     seen = []
     original = module.inter_pseudo_labels

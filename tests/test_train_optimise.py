@@ -11,6 +11,7 @@ from torch import nn
 from crosscam.train.optimise import OptimParams, Phase, TrainingError
 
 PLAIN = OptimParams("sgd", 0.0, 0.0, 0.1, "constant")
+SGD = replace(PLAIN, momentum=0.9)
 BATCHES = [np.array([0, 1]), np.array([2])]
 
 
@@ -52,6 +53,32 @@ def test_momentum_and_weight_decay(network, head):
     first = 1 - 0.5 * (3 + 0.1 * 1)
     velocity = 0.9 * (3 + 0.1) + (3 + 0.1 * first)
     assert head.value.item() == pytest.approx(first - 0.5 * velocity)
+
+
+@pytest.mark.parametrize("params", [SGD, replace(PLAIN, name="adamw")])
+def test_a_state_is_restored_beside_its_parameter(params):
+    """On its device, also that of a scalar, as AIBN has one per block."""
+    run = phase(Weight(), Weight(), params)
+    run.run_epoch(0, BATCHES[:1], lambda rows: total(run))
+    kept = run.optimizer_state()
+    assert {value.device.type for value in kept.values()} == {"cpu"}
+    again = phase(Weight().to("meta"), Weight().to("meta"), params)
+    again.restore(kept)
+    for key, value in again.optimizer_state().items():
+        there = "cpu" if key.endswith(".step") else "meta"
+        assert value.device.type == there
+        assert value.shape == kept[key].shape
+
+
+def total(run):
+    return sum(p for group in run.optimizer.param_groups for p in group["params"])
+
+
+@pytest.mark.parametrize("key", ["0.momentum_buffer", "2.momentum_buffer", "a.step"])
+def test_a_state_of_no_parameter_is_told(key):
+    run = phase(Weight(), Weight(), SGD)
+    with pytest.raises(TrainingError, match=rf"{key} of shape \(2,\) is of no param"):
+        run.restore({key: torch.zeros(2)})
 
 
 def test_adamw_takes_steps_of_the_learning_rate(network, head):

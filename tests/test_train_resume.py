@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import multiprocessing
 import os
+import socket
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from crosscam.files import write_safetensors
 from crosscam.model.heads import HeadParams
 from crosscam.room import RoomError
 from crosscam.train import resume as module
@@ -167,16 +171,61 @@ def test_a_state_of_another_run_is_not_used(state):
 def test_an_unusable_state_is_put_aside_and_the_run_starts_anew(state, caplog):
     flipped(state, -1)
     damaged = state.read_bytes()
+    (state.parent / "safe.safetensors").unlink()
     progress = KeptRun(state.parent).progress(tiny_network(), SETTING.head)
     assert progress.rounds == []
     assert not state.exists()
-    aside = state.parent.with_suffix(".unusable")
+    aside = state.parent.with_suffix(".state.unusable")
     assert aside.read_bytes() == damaged
     (message,) = caplog.messages
     assert message == (
         f"{state}: not used, it is damaged, its sum is not the one it was written "
         f"with: is now {aside}"
     )
+
+
+def test_a_state_that_the_disk_never_got_leaves_the_one_it_has(state, caplog):
+    """As on a file system that renames before it writes, once the power is gone."""
+    state.write_bytes(b"")
+    with caplog.at_level(logging.INFO):
+        progress = KeptRun(state.parent).progress(tiny_network(), SETTING.head)
+    ((_, taken_up),) = progress.rounds
+    assert taken_up.epochs == []  # the one before the first epoch
+    aside, going_on = caplog.messages
+    assert aside.startswith(f"{state}: not used, it is no state of a run, ")
+    assert going_on == "going on after intra round 1/1 epoch 0"
+
+
+FORGED = {
+    "no rounds": ({"rounds": []}, {}),
+    "a round without its labels": ({}, {"labels.0": None}),
+    "labels in a table": ({}, {"labels.0": np.zeros((45, 1), np.int32)}),
+    "labels that are no numbers of clusters": ({}, {"labels.0": np.zeros(45)}),
+    "a camera without a head": ({"cameras": [0, 1, 2, 9]}, {}),
+    "no list of cameras": ({"cameras": 5}, {}),
+    "a position that is none": ({"rounds": [[["intra", 0], 3, []]]}, {}),
+    "a format that is no text": ({"format": 5}, {}),
+    "weights of another network": (
+        {},
+        {"network.neck.weight": np.zeros(3, np.float32)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_state_is_put_aside(name, state, caplog):
+    """Its sum is right: somebody, or an earlier program, wrote it so."""
+    changes, arrays = FORGED[name]
+    tensors, about = read_state(state, state.parent.name)
+    changed = {k: v.numpy() for k, v in tensors.items()} | arrays
+    kept = {key: value for key, value in changed.items() if value is not None}
+    about = {**about, "sum": checksum(kept), **changes}
+    state.unlink()
+    write_safetensors(state, kept, {"crosscam": json.dumps(about)})
+    (state.parent / "safe.safetensors").unlink()
+    assert KeptRun(state.parent).progress(tiny_network(), SETTING.head).rounds == []
+    (message,) = caplog.messages
+    assert message.startswith(f"{state}: not used, ")
 
 
 def test_the_sum_is_of_names_and_bytes():
@@ -201,7 +250,7 @@ def test_a_full_disk_leaves_the_state_before(state, monkeypatch):
 def test_not_every_state_waits_for_the_disk(state, monkeypatch):
     clock, synced = iter([100.0, 101.0, 129.0, 131.0, 140.0]), []
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(module.os, "fsync", synced.append)
+    monkeypatch.setattr(os, "fsync", synced.append)
     run = KeptRun(state.parent)
     progress, counts = run.progress(tiny_network(), SETTING.head), []
     for _ in range(5):
@@ -216,20 +265,26 @@ def test_room_for_states_is_looked_at_first(tmp_path, monkeypatch):
         KeptRun(tmp_path / "run").progress(tiny_network(), SETTING.head)
 
 
+RESULT = Path("result")
+
+
 @pytest.fixture
 def held(tmp_path, monkeypatch):
     """Return what holds a run in this folder, with keys that are given."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CROSSCAM_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("DVC_STAGE", raising=False)
     monkeypatch.setattr(module, "run_key", lambda stage, *_: f"{stage}-0")
-    return lambda stage="intra": kept_run(stage, None, [], None)
+    return lambda stage="intra": kept_run(stage, None, [], None, RESULT)
 
 
 def test_a_run_that_ends_well_leaves_nothing(held, tmp_path):
     with held() as run:
         run.file.write_bytes(b"state")
-        assert len(list((tmp_path / "runs").iterdir())) == 3  # its folder, two locks
+        assert len(list((tmp_path / "runs").iterdir())) == 2  # its folder and a lock
+        assert len(list((tmp_path / ".runs").iterdir())) == 1  # the lock of the place
     assert list((tmp_path / "runs").iterdir()) == []
+    assert list((tmp_path / ".runs").iterdir()) == []
 
 
 def test_a_run_that_fails_leaves_its_state_alone(held, tmp_path):
@@ -245,29 +300,34 @@ def test_a_run_that_fails_before_its_first_state_leaves_nothing(held, tmp_path):
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_a_run_whose_starter_was_killed_keeps_its_state(
-    held, tmp_path, monkeypatch, caplog
+def test_a_run_that_dvc_has_started_stays_until_its_result_is_noted(
+    held, tmp_path, monkeypatch
 ):
-    """Nobody notes the results: the stage runs again, and finds itself done."""
+    """Nobody knows if DVC is still there to note it, or will have the room to."""
+    monkeypatch.setenv("DVC_STAGE", "intra")
     with held() as run:
         run.file.write_bytes(b"state")
-        starter = module.os.getppid()  # 1 where a container has nothing else
-        monkeypatch.setattr(module.os, "getppid", lambda: starter + 1)
-    assert run.file.exists()
-    (message,) = caplog.messages
-    assert message.endswith("stays, as what started this process has ended")
+        RESULT.write_bytes(b"network")
+    assert run.file.read_bytes() == b"state"
+    with held() as again:  # DVC was killed, say: the state is there
+        assert again.file.read_bytes() == b"state"
+    md5 = hashlib.md5(b"network", usedforsecurity=False).hexdigest()
+    Path("dvc.lock").write_text(f"    - path: result\n      md5: {md5}\n")
+    with held() as forced:  # DVC has it, and wants the run anew
+        assert not forced.file.exists()
 
 
-def test_locks_of_killed_processes_go(held, tmp_path):
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs/inter-12345678.lock").write_text("1\n")
+@pytest.mark.parametrize("runs", ["runs", ".runs"])
+def test_locks_of_killed_processes_go(held, tmp_path, runs):
+    (tmp_path / runs).mkdir()
+    (tmp_path / f"{runs}/inter-12345678.lock").write_text("1\n")
     with held("intra"):
-        names = {path.name for path in (tmp_path / "runs").glob("*.lock")}
-        assert len(names) == 2
-        assert "inter-12345678.lock" not in names
+        (name,) = (path.name for path in (tmp_path / runs).glob("*.lock"))
+        assert name != "inter-12345678.lock"
         with held("inter"):  # leaves the locks of those that live alone
-            held_now = {path.name for path in (tmp_path / "runs").glob("*.lock")}
-            assert names < held_now
+            held_now = {path.name for path in (tmp_path / runs).glob("*.lock")}
+            assert name in held_now
+            assert len(held_now) == 2
 
 
 def test_halves_of_states_are_removed(held):
@@ -282,7 +342,7 @@ def hold(folder, stage, seconds, began):
     os.chdir(folder)
     os.environ["CROSSCAM_RUNS"] = str(Path(folder).parent / "runs")
     module.run_key = lambda stage, *_: f"{stage}-0"
-    with kept_run(stage, None, [], None):
+    with kept_run(stage, None, [], None, RESULT):
         began.set()
         time.sleep(seconds)
 
@@ -299,12 +359,12 @@ def test_a_second_process_waits_and_says_so(places, tmp_path, monkeypatch, caplo
     monkeypatch.chdir(tmp_path / places[1])
     monkeypatch.setenv("CROSSCAM_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(module, "run_key", lambda stage, *_: f"{stage}-0")
-    with kept_run("intra", None, [], None):
+    with kept_run("intra", None, [], None, RESULT):
         assert not list((tmp_path / "runs/intra-0").iterdir())
         other.join(0.5)
         assert other.exitcode == 0
     (message,) = caplog.messages
-    assert f"held by process {other.pid}: waiting for it to end" in message
+    assert f"held by process {other.pid} on {socket.gethostname()}: wait" in message
 
 
 def test_other_stages_do_not_wait(held):

@@ -13,8 +13,8 @@ from crosscam.data.faults import DataError
 from crosscam.data.packed import PackedImages
 from crosscam.room import RoomError
 from crosscam.train import rounds as module
-from crosscam.train.optimise import Phase, TrainingError
-from crosscam.train.progress import Clusters, Position, Progress
+from crosscam.train.optimise import Epoch, Phase, TrainingError
+from crosscam.train.progress import Clusters, Position, Progress, Round
 from crosscam.train.rounds import (
     new_head,
     train_epochs,
@@ -53,10 +53,53 @@ def test_memory_for_all_distances_is_looked_at_first(tmp_path, monkeypatch):
     (tmp_path / "images.bin").write_bytes(b"no image")
     table = pd.DataFrame({"offset": [0], "size": [8], "camid": [0]})
     given = PackedImages(tmp_path / "images.bin"), table, ARCHITECTURE, SETTING.compute
-    with pytest.raises(RoomError, match="the distances between 1 images are held all"):
+    with pytest.raises(RoomError, match=r"the distances between 1 .*\(intra\.clusters"):
         training_set(*given, CUT)
-    with pytest.raises(DataError):  # by density none are held: the images are looked at
-        training_set(*given, replace(CUT, by="density"))
+    with pytest.raises(RoomError, match=r"the distances between 1 .*\(inter\.clusters"):
+        training_set(*given, CUT, across=True)
+    for across in (False, True):
+        with pytest.raises(DataError):  # by density none are held: on to the images
+            training_set(*given, replace(CUT, by="density"), across=across)
+
+
+def test_a_stage_looks_at_its_own_pairs_and_warns_of_the_next_ones(
+    tmp_path, monkeypatch, caplog
+):
+    asked = []
+
+    def check(num_bytes, what):
+        asked.append(num_bytes / module.PAIR_BYTES)
+        if num_bytes == module.PAIR_BYTES * 5**2:
+            raise RoomError(what)
+
+    monkeypatch.setattr(module, "check_memory", check)
+    (tmp_path / "images.bin").write_bytes(blob := encoded(random_pixels(0, 64, 32)))
+    columns = {"offset": [0] * 5, "size": [len(blob)] * 5, "camid": [0, 1, 0, 1, 1]}
+    given = PackedImages(tmp_path / "images.bin"), pd.DataFrame(columns), ARCHITECTURE
+    training_set(*given, SETTING.compute, CUT)
+    assert asked == [3**2, 5**2]  # of its largest camera, and of all
+    (warning,) = caplog.messages
+    assert warning.startswith("the next stage holds the distances between 5 images all")
+    with pytest.raises(RoomError, match="the distances between 5 images"):
+        training_set(*given, SETTING.compute, CUT, across=True)
+
+
+def test_losses_are_compared_with_those_of_the_round_before():
+    progress = Progress(tiny_network())
+    at = Position("intra", 0, 3, stream=1)
+    other = at._replace(name="inter")
+    labels = np.zeros(2, np.int32)
+    for position, losses in (
+        (at, [4.0, 3.0]),
+        (other, [9.0]),
+        (at._replace(round=1), [2.0]),
+    ):
+        epochs = [Epoch(loss, 0.1, 2, 1, 1.0) for loss in losses]
+        done = Round(position.round + 1, labels, 1, {}, epochs)
+        progress.rounds.append((position, done))
+    assert progress.losses() == ([2.0], [4.0, 3.0])
+    progress.rounds.pop()
+    assert progress.losses() == ([9.0], [])
 
 
 def test_a_loss_that_explodes_is_said(caplog):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from crosscam.train import run_key as module
-from crosscam.train.run_key import run_key, runs_folder
+from crosscam.train.run_key import run_key
 from tests.tiny import SETTING
 
 CPU = torch.device("cpu")
@@ -85,12 +85,3 @@ def test_code_that_is_not_loaded_does_not_count(workspace):
     before = key(workspace)
     (workspace / "stages/other.py").write_text("")
     assert key(workspace) == before
-
-
-def test_unfinished_runs_of_experiments_are_kept_at_the_root(tmp_path, monkeypatch):
-    monkeypatch.delenv("CROSSCAM_RUNS", raising=False)
-    assert runs_folder(tmp_path) == tmp_path.resolve() / ".runs"
-    temporary = tmp_path / ".dvc/tmp/exps/standalone/tmpabc"
-    assert runs_folder(temporary) == tmp_path.resolve() / ".runs"
-    monkeypatch.setenv("CROSSCAM_RUNS", str(tmp_path / "elsewhere"))
-    assert runs_folder(temporary) == tmp_path / "elsewhere"

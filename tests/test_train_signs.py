@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crosscam.train.signs import camera_signs, cluster_signs, loss_signs
+from crosscam.train.signs import camera_signs, cluster_signs, dead_cameras, loss_signs
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,33 @@ def test_each_camera_is_looked_at_alone():
     camids = np.array([0, 0, 0, 0, 2, 2])
     (sign,) = camera_signs(labels, camids, "intra")
     assert sign.startswith("camera 3: every image is an outlier: raise intra.clusters.")
+
+
+def test_a_camera_without_an_image_in_a_cluster_is_told():
+    labels = np.array([0, 1, 0, -1, -1, 1], np.int32)
+    (sign,) = dead_cameras(labels, np.array([0, 1, 0, 2, 2, 1]), "inter")
+    assert sign.startswith(
+        "camera 3: no image is in a cluster, none is trained on: rai"
+    )
+    assert dead_cameras(labels, np.array([0, 1, 2, 0, 1, 2]), "inter") == []
+    assert dead_cameras(labels[:0], np.array([], int), "inter") == []
+
+
+@pytest.mark.parametrize(
+    ("losses", "before", "num"),
+    [
+        ([3.0], [1.0], 0),
+        ([3.1], [1.0, 9.0], 1),
+        ([9.0, 8.0], [5.0, 1.0], 1),
+        ([9.0, 8.0], [5.0, 7.0], 0),
+        ([9.0, 8.0], [1.0], 0),  # the round before was shorter
+        ([9.0], [], 0),
+    ],
+)
+def test_the_same_epoch_of_the_round_before_counts_too(losses, before, num):
+    signs = loss_signs(losses, before)
+    assert len(signs) == num
+    assert all("in this epoch of the round before: lower" in sign for sign in signs)
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,14 @@ from crosscam.cluster.distances import Distances
 from crosscam.data.sending import sent
 
 ROWS = 512  # at a time: with those of the result, they are all the memory that is taken
-SHARE = 0.5  # of the free memory, for the result
+SHARE = 0.5  # of the memory, for the result
 
 
 def fits(num_images: int, device: torch.device) -> bool:
     """Return whether a device has room for the distances of so many images.
+
+    By its whole memory, and not by what is free at the moment: a run that is taken up
+    again must decide as it did before, as the last digits depend on it.
 
     Parameters
     ----------
@@ -30,8 +33,8 @@ def fits(num_images: int, device: torch.device) -> bool:
     device
         A GPU.
     """
-    free, _ = torch.cuda.mem_get_info(device)
-    return bool(4 * num_images**2 <= SHARE * free)
+    _, whole = torch.cuda.mem_get_info(device)
+    return bool(4 * num_images**2 <= SHARE * whole)
 
 
 def cosine_distances(features: Tensor) -> Distances:
@@ -133,6 +136,8 @@ def _all_pairs(
     num: int, device: torch.device, between: Between, *, itself: float = 0
 ) -> NDArray[np.float32]:
     """Return a symmetric matrix, of which the upper part is computed."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what training held is otherwise not free
     result = torch.empty(num, num, device=device)
     for start in range(0, num, ROWS):
         rows = slice(start, min(start + ROWS, num))

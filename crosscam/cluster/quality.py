@@ -82,7 +82,8 @@ def global_quality(pseudo_labels: Integers, pids: Integers) -> Quality:
     if not num_clustered:
         return Quality(0.0, 0.0, 0.0, 0, outliers, 0.0)
     labels, truth = pseudo_labels[clustered], pids[clustered]
-    counts = contingency_matrix(truth, labels)  # (num_identities, num_clusters)
+    # (num_identities, num_clusters): if dense, 5 GB for 500,000 images of 25,000 pids.
+    counts = contingency_matrix(truth, labels, sparse=True)
     with warnings.catch_warnings():
         # Many small clusters are nothing to warn about here.
         warnings.filterwarnings("ignore", "The number of unique classes is greater")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
-import os
 import stat
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import NamedTuple
@@ -28,9 +29,6 @@ MAX_DIRECTORY_BYTES = (
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1  # bit of a member's flags
 _LOCAL_HEADER = 30  # bytes before each member, at least
-_END = struct.Struct("<12xI6x")  # size of the directory, in the record that ends a zip
-_END_64 = struct.Struct("<40xQ28x")  # the same where 4 bytes are too few, before that,
-_LOCATOR_64 = 20  # with these bytes at its end
 _OPEN_ERRORS = (
     zipfile.BadZipFile,
     NotImplementedError,  # a zip version that Python does not read
@@ -84,13 +82,15 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._zip = _open(path)
-        members = self._zip.infolist()
-        if fault := _whole_fault(members):
-            self._zip.close()
-            raise DataError(f"{path}: {fault}")
-        self._files = {_path(info): info for info in members if not _is_folder(info)}
-        self.faults = _member_faults(members)
+        with ExitStack() as opened:
+            self._zip = _open(path, opened)
+            members = self._zip.infolist()
+            if fault := _whole_fault(members):
+                raise DataError(f"{path}: {fault}")
+            self._opened = opened.pop_all()
+        named = [(_path(info), info) for info in members]
+        self._files = {name: info for name, info in named if not _is_folder(info)}
+        self.faults = _member_faults(named)
         self.names = tuple(name for name in self._files if not strange(name))
 
     def __enter__(self) -> Archive:
@@ -102,7 +102,11 @@ class Archive:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._zip.close()
+        self._opened.close()
+
+    def size(self, name: str) -> int:
+        """Return the bytes that member `name`, one of `names`, claims to unpack to."""
+        return self._files[name].file_size
 
     def read(self, name: str) -> bytes:
         """Return the bytes of member `name`, one of `names`, checked by their CRC.
@@ -116,10 +120,10 @@ class Archive:
         if name in self.faults:
             raise DataError(self.faults[name])
         member = self._files[name]
-        if member.file_size > MAX_IMAGE_BYTES:
+        if (size := max(member.file_size, member.compress_size)) > MAX_IMAGE_BYTES:
             raise DataError(
-                f"{name!r}: too large for a person image, got {member.file_size:,}"
-                f" bytes: at most {MAX_IMAGE_BYTES:,} are read"
+                f"{name!r}: too large for a person image, got {size:,} bytes: at most"
+                f" {MAX_IMAGE_BYTES:,} are read"
             )
         if member.file_size > MAX_RATIO * member.compress_size:
             raise DataError(
@@ -128,7 +132,9 @@ class Archive:
                 " shrinks like that, do not trust the archive"
             )
         try:
-            return self._zip.read(member)
+            with self._zip.open(member) as file:
+                # Where no size is asked for, a lying member unpacks to 1 GiB at once.
+                return file.read(member.file_size)
         except _READ_ERRORS as error:
             raise DataError(
                 f"{name!r}: damaged in the archive, got {error}: get the archive again"
@@ -140,10 +146,28 @@ class Archive:
             return digests_of(iter(lambda: file.read(2**20), b""))
 
 
-def _open(path: Path) -> zipfile.ZipFile:
+class _Bounded(io.BufferedReader):
+    """A zip of which no piece is read that would fill the memory.
+
+    zipfile reads the directory as a whole, of the size that the record at the end of
+    the file gives. Which record that is, it alone knows: one can lie in another's
+    comment. So the limit is held where it reads.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_DIRECTORY_BYTES:
+            raise DataError(
+                f"{self.name}: has a directory of {size:,} bytes, the limit is"
+                f" {MAX_DIRECTORY_BYTES:,}: this is not a dataset of person images"
+            )
+        return super().read(size)
+
+
+def _open(path: Path, opened: ExitStack) -> zipfile.ZipFile:
     try:
-        _check_file(path)
-        return zipfile.ZipFile(path)
+        _check_kind(path)
+        file = opened.enter_context(_Bounded(io.FileIO(path)))
+        return opened.enter_context(zipfile.ZipFile(file))
     except DataError:
         raise
     except FileNotFoundError as error:
@@ -163,33 +187,13 @@ def _open(path: Path) -> zipfile.ZipFile:
         ) from error
 
 
-def _check_file(path: Path) -> None:
-    """Raise if a file cannot be opened without waiting, or not without much memory."""
+def _check_kind(path: Path) -> None:
+    """Raise if a file cannot be opened without waiting."""
     if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe is to wait for ever
         raise DataError(
             f"{path}: not a zip file, got a folder, pipe or device: name a zip or a"
             " folder under 'archive' in params.yaml"
         )
-    if (size := _directory_size(path)) > MAX_DIRECTORY_BYTES:
-        raise DataError(
-            f"{path}: has a directory of {size:,} bytes, the limit is"
-            f" {MAX_DIRECTORY_BYTES:,}: this is not a dataset of person images"
-        )
-
-
-def _directory_size(path: Path) -> int:
-    """Return the size of a zip's directory, which is read as a whole; 0 if unknown."""
-    with path.open("rb") as file:
-        start = max(0, file.seek(0, os.SEEK_END) - 2**16 - _END.size - _END_64.size)
-        file.seek(start)
-        tail = file.read()
-    end = tail.rfind(b"PK\5\6")
-    if end < 0 or end + _END.size > len(tail):
-        return 0
-    (size,) = _END.unpack_from(tail, end)
-    if end >= _END_64.size and tail[end - _LOCATOR_64 :].startswith(b"PK\6\7"):
-        (size,) = _END_64.unpack_from(tail, end - _END_64.size)
-    return int(size)
 
 
 def _whole_fault(members: list[zipfile.ZipInfo]) -> str | None:
@@ -213,11 +217,10 @@ def _whole_fault(members: list[zipfile.ZipInfo]) -> str | None:
     return None
 
 
-def _member_faults(members: list[zipfile.ZipInfo]) -> dict[str, str]:
+def _member_faults(named: list[tuple[str, zipfile.ZipInfo]]) -> dict[str, str]:
     faults = {}
-    for info in members:
+    for name, info in named:
         kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where no Unix wrote the zip
-        name = _path(info)
         if fault := strange(name):
             faults[name] = fault
         elif "\0" in info.orig_filename:  # what Python reads ends there
@@ -231,7 +234,7 @@ def _member_faults(members: list[zipfile.ZipInfo]) -> dict[str, str]:
                 "is compressed by a method other than deflate, got method"
                 f" {info.compress_type}: zip the folder again"
             )
-    files = [_path(info) for info in members if not _is_folder(info)]
+    files = [name for name, info in named if not _is_folder(info)]
     faults = path_faults(files) | faults
     return {name: f"{name!r}: {fault}" for name, fault in faults.items()}
 

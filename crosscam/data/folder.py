@@ -45,18 +45,17 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self._root = Path(os.path.realpath(path))
         try:
-            found = {self._name(entry): entry for entry in _walk(self._root)}
-            faults = {name: _fault(found[name], self._root) for name in sorted(found)}
-            sound = [name for name, fault in faults.items() if not fault]
-            faults |= path_faults(sound)
-            self.names = tuple(name for name in sound if not strange(name))
-            total = sum(found[name].stat().st_size for name in self.names)
+            found = dict(sorted(_walk(self._root)))
+            faults = {n: _fault(n, entry, self._root) for n, entry in found.items()}
+            self.names = tuple(name for name, fault in faults.items() if not fault)
+            self._sizes = {name: found[name].stat().st_size for name in self.names}
         except OSError as error:
             raise DataError(
                 f"{path}: cannot be read, got {error}: see to its permissions"
             ) from error
+        faults |= path_faults(self.names)
         self.faults = {n: f"{n!r}: {fault}" for n, fault in faults.items() if fault}
-        if total > MAX_TOTAL_BYTES:
+        if (total := sum(self._sizes.values())) > MAX_TOTAL_BYTES:
             raise DataError(
                 f"{path}: holds {total:,} bytes, the limit is {MAX_TOTAL_BYTES:,}: this"
                 " is not a dataset of person images"
@@ -73,8 +72,9 @@ class Folder:
     ) -> None:
         pass
 
-    def _name(self, entry: os.DirEntry[str]) -> str:
-        return Path(entry.path).relative_to(self._root).as_posix()
+    def size(self, name: str) -> int:
+        """Return the bytes of file `name`, one of `names`, when this was opened."""
+        return self._sizes[name]
 
     def read(self, name: str) -> bytes:
         """Return the bytes of file `name`, one of `names`.
@@ -116,22 +116,35 @@ class Folder:
                 yield chunk
 
 
-def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield what a folder and those below hold, other than folders; follow no link."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path))
-            else:
-                yield entry
+def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield what a folder and those below hold, by its path in it; follow no link.
+
+    Of folders those alone whose path has a fault; what they hold is left out.
+    """
+    folders = [""]  # a list, as Python gives up on calls a thousand deep
+    while folders:
+        above = folders.pop()
+        with os.scandir(root / above) as entries:
+            for entry in entries:
+                name = f"{above}{entry.name}"
+                if entry.is_dir(follow_symlinks=False) and not _path_fault(name):
+                    folders.append(f"{name}/")
+                else:
+                    yield name, entry
 
 
-def _fault(entry: os.DirEntry[str], root: Path) -> str | None:
-    """Return what is wrong with an entry that is no folder, or None."""
+def _path_fault(name: str) -> str | None:
     try:
-        entry.name.encode()
+        name.encode()
     except UnicodeEncodeError:
         return "name is not a text in UTF-8: rename it"
+    return strange(name)
+
+
+def _fault(name: str, entry: os.DirEntry[str], root: Path) -> str | None:
+    """Return what is wrong with an entry that `_walk` yields, or None."""
+    if fault := _path_fault(name):
+        return fault
     if not entry.is_symlink():
         if entry.is_file():
             return None

@@ -8,6 +8,7 @@ from typing import IO, NamedTuple
 
 import pandas as pd
 
+from crosscam.data.archive import MAX_IMAGE_BYTES
 from crosscam.data.encoded import decoded
 from crosscam.data.faults import DataError
 from crosscam.data.listing import ImageMember
@@ -100,6 +101,22 @@ def decoded_size(blob: bytes, where: str) -> Size:
         return Size(*decoded(blob).size)
     except DataError as error:
         raise DataError(f"{where}: {error}: {_REMEDY}") from error
+
+
+def packed_size(archive: Source, images: Iterable[ImageMember]) -> int:
+    """Return how many bytes images take when they are packed, or fewer.
+
+    Fewer where some are equal; nothing is read or unpacked for it.
+
+    Parameters
+    ----------
+    archive
+        Where the images are.
+    images
+        The images. One that is too large to be read counts as the largest that is.
+    """
+    sizes = (archive.size(image.member) for image in images)
+    return sum(min(size, MAX_IMAGE_BYTES) for size in sizes)
 
 
 def write_images(archive: Source, index: pd.DataFrame, file: IO[bytes]) -> None:

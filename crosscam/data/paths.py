@@ -7,12 +7,14 @@ index.csv and on the terminal.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 MAX_PART_BYTES = 255  # of one name, on every common file system
+MAX_PATH_BYTES = 1024  # of all names together: macOS takes no more, Linux 4,096
 
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -32,11 +34,16 @@ def strange(path: str) -> str | None:
         return "has no name: zip the folder again"
     if _CONTROL.search(path):
         return "has control characters in its path: rename it"
-    longest = max(len(part.encode(errors="replace")) for part in parts)
-    if longest > MAX_PART_BYTES:
+    data = path.encode(errors="replace")
+    if (longest := max(map(len, data.split(b"/")))) > MAX_PART_BYTES:
         return (
             f"has a name of {longest:,} bytes, file systems take {MAX_PART_BYTES}:"
             " rename it"
+        )
+    if len(data) > MAX_PATH_BYTES:
+        return (
+            f"has a path of {len(data):,} bytes, the limit is {MAX_PATH_BYTES:,}: put"
+            " it in fewer folders or shorten their names"
         )
     return None
 
@@ -56,7 +63,7 @@ def path_faults(paths: Sequence[str]) -> dict[str, str]:
         for path, number in times.items()
         if number > 1
     }
-    folders = {folder for path in times for folder in _above(path)}
+    folders = {*_folders(times)}
     faults |= {
         path: "is a file, and a folder in the path of another: rename one of them"
         for path in times
@@ -65,11 +72,14 @@ def path_faults(paths: Sequence[str]) -> dict[str, str]:
     return faults | dict(_clashes(times))
 
 
-def _above(path: str) -> Iterator[str]:
-    """Yield the folders that a path leads through."""
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
+def _folders(paths: Iterable[str]) -> Iterator[str]:
+    """Yield those of some sound paths that are folders in the path of another."""
+    # With "/" before all other characters, what lies in a folder follows it directly.
+    # To list the folders above each path takes memory with the square of its length.
+    ordered = sorted(paths, key=lambda path: path.replace("/", "\0"))
+    for path, after in itertools.pairwise(ordered):
+        if after.startswith(f"{path}/"):
+            yield path
 
 
 def _clashes(paths: Iterable[str]) -> Iterator[tuple[str, str]]:

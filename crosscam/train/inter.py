@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -45,7 +47,7 @@ from crosscam.train.rounds import (
     train_epochs,
     views_of,
 )
-from crosscam.train.signs import cluster_signs
+from crosscam.train.signs import cluster_signs, dead_cameras
 from crosscam.train.views import DistilParams, Views
 
 log = logging.getLogger(__name__)
@@ -163,11 +165,13 @@ def _clusters(
     randomness(setting.seed, position.stream, position.round, 0)
     batch_size = setting.compute.batch_size
     measure_styles(network, images, batch_size)
-    raw, scores = styled_features(
-        network, images.pixels, images.camids, batch_size, heads
-    )
     weight = mixing_weight(
         params.mix.weight, params.mix.power, position.round, position.num_rounds
+    )
+    # Nobody looks at scores of no weight, and they grow with images times classes.
+    scoring = heads if weight > 0 else {}
+    raw, scores = styled_features(
+        network, images.pixels, images.camids, batch_size, scoring
     )
     labels = from_first(
         lambda: inter_pseudo_labels(
@@ -181,7 +185,7 @@ def _clusters(
             device=raw.device,
         )
     )
-    _report(labels, position)
+    _report(labels, images.camids, position)
     return clusters_of(network, raw, labels, setting)
 
 
@@ -282,7 +286,9 @@ def _loss(
     return loss
 
 
-def _report(labels: PseudoLabels, position: Position) -> None:
+def _report(
+    labels: PseudoLabels, camids: NDArray[np.integer], position: Position
+) -> None:
     """Log the number of clusters, and what is odd; stop if none can be learned from."""
     num_clusters = int(labels.max(initial=-1)) + 1
     where = f"{position.name} round {position.round + 1}/{position.num_rounds}"
@@ -304,5 +310,6 @@ def _report(labels: PseudoLabels, position: Position) -> None:
             f"{where}: needs a cluster of two images, got {num_clusters} of one each: "
             "lower inter.clusters.num_clusters or raise its quantile or eps"
         )
-    for sign in cluster_signs(labels, "inter"):
+    signs = cluster_signs(labels, "inter") + dead_cameras(labels, camids, "inter")
+    for sign in signs:
         log.warning("%s: %s", where, sign)

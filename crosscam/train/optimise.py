@@ -18,6 +18,8 @@ from crosscam.processes import copied
 from crosscam.shares import dealt
 from crosscam.train.gradients import share_gradients
 
+STEP = "step"  # torch's name for the number of steps of a parameter
+
 
 class TrainingError(ValueError):
     """Training cannot go on; the message says where and what to do."""
@@ -151,20 +153,24 @@ class Phase:
 
         Raises
         ------
-        ValueError
+        TrainingError
             If a parameter or a shape differs.
         """
         parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
         for key, value in state.items():
             number, _, name = key.partition(".")
-            parameter = parameters[int(number)]
-            if value.shape not in {parameter.shape, torch.Size()}:
-                raise ValueError(f"optimizer: {key}: of shape {tuple(value.shape)}")
+            known = number.isdecimal() and int(number) < len(parameters)
+            parameter = parameters[int(number)] if known else value
             # In the parameter's own order of memory: along another one, fused products
-            # and sums of an optimiser's step round differently.
-            alike = torch.empty_like(parameter) if value.ndim else value.clone()
-            alike.copy_(value)
-            self.optimizer.state[parameter][name] = alike
+            # and sums of an optimiser's step round differently. And on its device, but
+            # for the number of steps, which torch holds on the CPU.
+            alike = torch.empty_like(torch.empty(()) if name == STEP else parameter)
+            if not known or value.shape != alike.shape:
+                raise TrainingError(
+                    f"the state of this run: {key} of shape {tuple(value.shape)} is of "
+                    "no parameter: remove .runs, and the run starts anew"
+                )
+            self.optimizer.state[parameter][name] = alike.copy_(value)
 
     def _check_finite(self, number: int, total: float) -> None:
         parameters = [p for g in self.optimizer.param_groups for p in g["params"]]

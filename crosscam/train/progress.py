@@ -122,6 +122,13 @@ class Progress:
             self.optimizer_state = None
         return self.rounds[-1][1].epochs
 
+    def losses(self) -> tuple[list[float], list[float]]:
+        """Return those of the round under way, and of the one of its kind before it."""
+        position, current = self.rounds[-1]
+        kind = [done for p, done in self.rounds[:-1] if p.name == position.name]
+        before = kind[-1].epochs if kind else []
+        return [e.loss for e in current.epochs], [e.loss for e in before]
+
     def add(self, epoch: Epoch) -> None:
         """Note one more epoch of the round under way."""
         self.rounds[-1][1].epochs.append(epoch)

@@ -1,4 +1,4 @@
-"""Unfinished runs on disk: kept after every epoch, taken up again, gone when done.
+"""Runs on disk: kept after every epoch, taken up again, gone when DVC has the results.
 
 A run's state is one safetensors file in a folder named by all that the run depends on.
 It lies outside DVC, which deletes the outputs of a stage before it runs it.
@@ -6,18 +6,15 @@ It lies outside DVC, which deletes the outputs of a stage before it runs it.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import math
-import os
-import shutil
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,20 +23,27 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from crosscam.files import write_safetensors
+from crosscam.locks import locked, remove_stale
 from crosscam.model.heads import HeadParams
 from crosscam.model.network import Network
 from crosscam.processes import from_first, is_first
 from crosscam.room import check_disk
+from crosscam.runs import (
+    mark_finished,
+    remove_if_noted_here,
+    runs_folder,
+    workspace_runs,
+)
 from crosscam.train.progress import Progress
-from crosscam.train.run_key import run_key, runs_folder
+from crosscam.train.run_key import run_key
 from crosscam.train.state import StateError, restore, state_of
 
 log = logging.getLogger(__name__)
 
 State = tuple[dict[str, Tensor], Mapping[str, Any]]  # tensors, and what is about them
 FORMAT = "crosscam-run-1"
-# An old state and a new one, of weights and two moments each, and heads.
-STATES = 8
+# Two old states and a new one, of weights and two moments each, and heads.
+STATES = 11
 # Seconds between states that outlive the machine's power. To wait for the disk took
 # 0.05 s for the 23 MB of the default recipe, on a busy machine; an epoch takes seconds.
 SYNCED = 30
@@ -61,6 +65,10 @@ class KeptRun:
     def __init__(self, folder: Path) -> None:
         self.key = folder.name
         self.file = folder / "state.safetensors"
+        # The last one that waited for the disk. Not every file system (XFS) writes a
+        # file's data before the file takes another one's name: without power, the
+        # state after it may be lost, and the one before it with it.
+        self.safe = folder / "safe.safetensors"
         self._synced = -math.inf
 
     def progress(self, network: Network, params: HeadParams) -> Progress:
@@ -82,37 +90,49 @@ class KeptRun:
         """
         progress = Progress(network, self.keep)
         weights = sum(tensor.nbytes for tensor in network.state_dict().values())
-        state = from_first(lambda: self._state(weights))
+        folder = self.file.parent
+        from_first(
+            lambda: check_disk(
+                folder, STATES * weights, "the state of an unfinished run"
+            )
+        )
+        for file in (self.file, self.safe):
+            if self._taken_up(file, progress, params):
+                position, done = progress.rounds[-1]
+                log.info(
+                    "going on after %s round %d/%d epoch %d",
+                    position.name,
+                    done.number,
+                    position.num_rounds,
+                    len(done.epochs),
+                )
+                break
+        return progress
+
+    def _taken_up(self, file: Path, progress: Progress, params: HeadParams) -> bool:
+        """Take a run to the state in a file; return if there is one, of this run."""
+        state = from_first(lambda: self._state(file))
         if state is None:
-            return progress
+            return False
         try:
             restore(progress, *state, params)
         except StateError as error:
-            self._put_aside(error)
-            return progress
-        position, done = progress.rounds[-1]
-        log.info(
-            "going on after %s round %d/%d epoch %d",
-            position.name,
-            done.number,
-            position.num_rounds,
-            len(done.epochs),
-        )
-        return progress
+            self._put_aside(file, error)
+            return False
+        return True
 
-    def _state(self, weights: int) -> State | None:
-        check_disk(self.file.parent, STATES * weights, "the state of an unfinished run")
+    def _state(self, file: Path) -> State | None:
         try:
-            return read_state(self.file, self.key) if self.file.exists() else None
+            return read_state(file, self.key) if file.exists() else None
         except StateError as error:
-            self._put_aside(error)
+            self._put_aside(file, error)
             return None
 
-    def _put_aside(self, error: StateError) -> None:
-        aside = self.file.parent.with_suffix(".unusable")
+    def _put_aside(self, file: Path, error: StateError) -> None:
+        aside = file.parent.with_suffix(f".{file.stem}.unusable")
         if is_first():
-            self.file.replace(aside)
-        log.warning("%s: not used, %s: is now %s", self.file, error, aside)
+            file.replace(aside)
+        log.warning("%s: not used, %s: is now %s", file, error, aside)
 
     def keep(self, progress: Progress) -> None:
         """Write the state in place of the one before; the first process does.
@@ -135,7 +155,11 @@ class KeptRun:
                 f"{self.file}: cannot be written, {error.strerror}: see to that and "
                 "repeat the command: it goes on after the last whole epoch"
             ) from error
-        self._synced = now if synced else self._synced
+        if synced:
+            self._synced = now
+            self.safe.unlink(missing_ok=True)
+            with suppress(OSError):  # a file system without links has the state alone
+                self.safe.hardlink_to(self.file)
 
 
 def read_state(file: Path, key: str) -> State:
@@ -161,7 +185,9 @@ def read_state(file: Path, key: str) -> State:
     except (KeyError, OSError, SafetensorError, TypeError, ValueError) as error:
         raise StateError(f"it is no state of a run, {error}") from error
     if found != (FORMAT, key):
-        raise StateError(f"it must be {FORMAT} of {key}, got {' of '.join(found)}")
+        raise StateError(
+            f"it must be {FORMAT} of {key}, got {' of '.join(map(str, found))}"
+        )
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     if checksum(arrays) != about.get("sum"):
         raise StateError("it is damaged, its sum is not the one it was written with")
@@ -179,12 +205,9 @@ def checksum(arrays: Mapping[str, NDArray[Any]]) -> int:
 
 @contextmanager
 def kept_run(
-    stage: str, params: Any, data: Sequence[Path], device: torch.device
+    stage: str, params: Any, data: Sequence[Path], device: torch.device, result: Path
 ) -> Iterator[KeptRun]:
-    """Hold a run: its state stays if the block raises, and is deleted if not.
-
-    It stays, too, if the process that started this one was killed meanwhile: nobody
-    notes the results, so that the stage will run again, and find itself done.
+    """Hold a run: its state stays if the block raises, and else until DVC has noted it.
 
     Waits while another process trains the same run anywhere, or the same stage in
     this workspace: one that outlived its `dvc repro` would write over the results of
@@ -194,6 +217,8 @@ def kept_run(
     ----------
     stage, params, data, device
         As for `run_key`; the workspace is the current folder.
+    result
+        That the block writes; see `mark_finished`.
     """
     if not is_first():
         from_first(lambda: None)  # it may have to wait
@@ -202,9 +227,11 @@ def kept_run(
     workspace = Path.cwd()
     runs, key = runs_folder(workspace), run_key(stage, params, data, device, workspace)
     place, folder = zlib.crc32(str(workspace).encode()), runs / key
-    caller = os.getppid()
-    _remove_stale(runs)
-    with _locked(runs / f"{stage}-{place:08x}.lock"), _locked(runs / f"{key}.lock"):
+    here = workspace_runs(workspace)
+    for each in sorted({runs, here}):
+        remove_stale(each)
+    with locked(here / f"{stage}-{place:08x}.lock"), locked(runs / f"{key}.lock"):
+        remove_if_noted_here(folder)
         folder.mkdir(exist_ok=True)
         for cut_off in sorted(folder.glob(".*.tmp")):
             cut_off.unlink()
@@ -215,50 +242,4 @@ def kept_run(
             with suppress(OSError):  # not empty: it stays
                 folder.rmdir()
             raise
-        if os.getppid() == caller:
-            shutil.rmtree(folder)
-        else:
-            log.warning("%s: stays, as what started this process has ended", folder)
-
-
-def _remove_stale(runs: Path) -> None:
-    """Remove the lock files of processes that were killed: nobody holds those."""
-    for path in sorted(runs.glob("*.lock")):
-        with path.open("a+") as file, suppress(BlockingIOError):
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever waits for it now sees that it is gone, and makes a new one.
-            if _is_at(file, path):
-                path.unlink()
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock file, which is there only meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        with path.open("a+") as file:
-            _wait_for(file.fileno(), path)
-            # The one that had it may have removed it: then it keeps nobody out.
-            if _is_at(file, path):
-                file.truncate(0)
-                file.write(f"{os.getpid()}\n")
-                file.flush()
-                try:
-                    yield
-                finally:
-                    path.unlink(missing_ok=True)
-                return
-
-
-def _is_at(file: IO[str], path: Path) -> bool:
-    """Return whether an open file is still the one at a path."""
-    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
-
-
-def _wait_for(handle: int, path: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        number = path.read_text().strip() if path.exists() else ""
-        log.warning("%s: held by process %s: waiting for it to end", path, number)
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        mark_finished(folder, result)

@@ -23,7 +23,7 @@ from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Architecture, Network
 from crosscam.params import Seed
 from crosscam.processes import is_first
-from crosscam.room import check_memory
+from crosscam.room import RoomError, check_memory
 from crosscam.shares import part
 from crosscam.train.devices import (
     ComputeParams,
@@ -76,6 +76,8 @@ def training_set(
     architecture: Architecture,
     compute: ComputeParams,
     clusters: CutParams,
+    *,
+    across: bool = False,
 ) -> TrainingSet:
     """Decode all training images, and put them on the device that computes.
 
@@ -91,27 +93,50 @@ def training_set(
         For the device, and the size from which on the images are not held in memory.
     clusters
         How this stage finds them: by density without distances between all pairs.
+    across
+        Cameras, and not within each.
 
     Raises
     ------
     RoomError
-        If there is not the memory to cluster all images together: the inter-camera
-        phase will do so, and the intra-camera one before it can take a day. A stage
-        takes it that the other one clusters as it does: of what else that one's
-        parameters say it does not depend.
+        If there is not the memory to cluster as many images together as this stage
+        does.
     """
-    if clusters.by != "density" and is_first():  # the others do not cluster
-        check_memory(
-            PAIR_BYTES * len(table) ** 2,
-            f"the distances between {len(table)} images are held all at once: train on "
-            "fewer (split.window), or on a larger machine, or find clusters by density "
-            "in both stages (intra.clusters.by, inter.clusters.by)",
-        )
+    if is_first():  # the others do not cluster
+        _check_pairs(table["camid"].to_numpy(), clusters, across=across)
     size, limit = architecture.image_size, compute.image_cache_gb
     pixels = resident(
         decode_all(packed, table, size, limit), chosen_device(compute.device)
     )
     return TrainingSet(pixels, table["camid"].to_numpy())
+
+
+def _check_pairs(
+    camids: NDArray[np.int64], clusters: CutParams, *, across: bool
+) -> None:
+    """Raise if the distances do not fit that this stage needs; warn of the next one's.
+
+    The intra-camera stage does not depend on how the inter-camera one clusters, but can
+    take a day before that one says that it lacks the memory.
+    """
+    most = len(camids) if across else int(np.bincount(camids).max())
+    if clusters.by != "density":
+        section = "inter" if across else "intra"
+        check_memory(
+            PAIR_BYTES * most**2,
+            f"the distances between {most} images are held all at once: train on fewer "
+            "(split.window), or on a larger machine, or find clusters by density "
+            f"({section}.clusters.by)",
+        )
+    if not across:
+        try:
+            check_memory(
+                PAIR_BYTES * len(camids) ** 2,
+                f"the next stage holds the distances between {len(camids)} images all "
+                "at once, unless inter.clusters.by is density",
+            )
+        except RoomError as error:
+            log.warning("%s", error)
 
 
 def views_of(
@@ -215,6 +240,6 @@ def train_epochs(
             epoch.images_per_second,
         )
         progress.add(epoch)
-        for sign in loss_signs([done.loss for done in progress.rounds[-1][1].epochs]):
+        for sign in loss_signs(*progress.losses()):
             log.warning("%s epoch %d: %s", where, number + 1, sign)
     return progress.rounds[-1][1]

@@ -1,4 +1,4 @@
-"""What tells one run from another: its key, and where unfinished runs are kept."""
+"""What tells one run from another: its key."""
 
 from __future__ import annotations
 
@@ -24,22 +24,6 @@ CHOOSING = (
     "ONEDNN_MAX_CPU_ISA",
     "OPENBLAS_CORETYPE",
 )
-# DVC runs experiments in folders of its own below this one, and deletes them after.
-TEMPORARY = "/.dvc/tmp/exps/"
-
-
-def runs_folder(workspace: Path) -> Path:
-    """Return where unfinished runs are kept: one place for a repository.
-
-    Parameters
-    ----------
-    workspace
-        Its root, or one of the folders in which DVC runs experiments. The environment
-        variable ``CROSSCAM_RUNS`` names another place.
-    """
-    if named := os.environ.get("CROSSCAM_RUNS"):
-        return Path(named)
-    return Path(workspace.resolve().as_posix().split(TEMPORARY)[0]) / ".runs"
 
 
 def run_key(

@@ -104,7 +104,10 @@ def _head(network: Network, weights: dict[str, Tensor], params: HeadParams) -> H
 
 
 def _labels(tensors: Mapping[str, Tensor], number: int) -> NDArray[np.int32]:
-    labels: NDArray[np.int32] = tensors[f"labels.{number}"].numpy()
+    name = f"labels.{number}"
+    labels: NDArray[np.int32] = tensors[name].numpy()
+    if labels.ndim != 1 or labels.dtype != np.int32:
+        raise StateError(f"{name} of {labels.dtype}, {labels.shape}, are no labels")
     return labels
 
 

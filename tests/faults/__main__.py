@@ -1,5 +1,8 @@
 """The fault campaign: `python -m tests.faults --seed 0 --kills 200`.
 
+In pieces: `--report PAGE --only kills --kills 20`, then the same with `--more`, again
+and again: each adds its faults to what tests/faults/results.json has.
+
 Needs Linux; full disks and read-only folders need `unshare` and `mount`, as root or as
 a user who may have namespaces of their own. Writes docs/faults.md with `--report`, and
 ends with 1 if anything was lost, differed or was left behind.
@@ -16,8 +19,6 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from crosscam.experiment.tables import between_marks
 from crosscam.files import write_bytes, write_json
@@ -43,19 +44,34 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="faults-", dir=arguments.folder)).resolve()
     case, results = begin(folder), earlier_results(arguments)
     for kind in kinds:
-        rng = np.random.default_rng([arguments.seed, list(KINDS).index(kind)])
-        number = arguments.kills if kind == "kills" else arguments.number
-        job = Job(
-            case, number or KINDS[kind].number, rng, folder / kind, arguments.jobs
-        )
-        outcomes: list[Outcome] = []
-        results[kind] = {"seed": arguments.seed, "outcomes": outcomes}
+        of_kind = results[kind] = begun(kind, arguments, results)
+        job = job_of(kind, arguments, case, folder)
+        job.begun = of_kind["chains"]
         job.top.mkdir()
         for outcome in KINDS[kind].run(job):
-            outcomes.append(outcome)
+            of_kind["outcomes"].append(outcome)
+            of_kind["chains"] = job.begun
             tell(outcome)
             keep(arguments, folder, results)
     finish(results, folder)
+
+
+def begun(
+    kind: str, arguments: argparse.Namespace, results: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what there is of a kind before this part: nothing without `--more`."""
+    earlier = results.get(kind, {}) if arguments.more else {}
+    outcomes = earlier.get("outcomes", [])
+    # Files of before there was --more do not say how many chains: not more than this.
+    chains = earlier.get("chains", len(outcomes))
+    return {"seed": arguments.seed, "chains": chains, "outcomes": outcomes}
+
+
+def job_of(kind: str, arguments: argparse.Namespace, case: Case, folder: Path) -> Job:
+    """Return what is to be done of a kind."""
+    number = arguments.kills if kind == "kills" else arguments.number
+    seed = (arguments.seed, list(KINDS).index(kind))
+    return Job(case, number or KINDS[kind].number, seed, folder / kind, arguments.jobs)
 
 
 def parsed() -> argparse.Namespace:
@@ -65,10 +81,16 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, help="of kind kills; else 200")
     parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND")
     parser.add_argument("--number", type=int, help="of faults of each other kind")
+    parser.add_argument(
+        "--more", action="store_true", help="add to the results of the page's kinds"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="chains at a time")
     parser.add_argument("--folder", help="where copies are made; memory is fastest")
     parser.add_argument("--report", type=Path, help="page to put the tables into")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.more and not arguments.report:
+        parser.error("--more adds to the results of a page: give --report")
+    return arguments
 
 
 def begin(folder: Path) -> Case:
@@ -98,10 +120,10 @@ def size(folder: Path) -> int:
 
 
 def earlier_results(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the results of kinds that are not run now, by kind."""
+    """Return the results that are kept, by kind."""
     if not (arguments.report and RESULTS.exists()):
         return {}
-    results = json.loads(RESULTS.read_text())
+    results: dict[str, Any] = json.loads(RESULTS.read_text())
     for of_kind in results.values():
         of_kind["outcomes"] = [Outcome(**each) for each in of_kind["outcomes"]]
     return results

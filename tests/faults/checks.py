@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.faults.clone import EDIT, EDITED, NOTES, Clone
+from tests.faults.clone import EDIT, EDITED, NOTES, Clone, CommandError
+from tests.faults.states import FINISHED
 
 OURS = r"\..+\.\d+\.\w+\.tmp"  # .<name>.<process>.<random>.tmp
-TAKEN_UP, WAITED = "going on after", "held by process"
+WAITED = "held by process"
 
 
 class Earlier(NamedTuple):
@@ -32,9 +35,12 @@ class Outcome:
     lost, differing, troubles
         Earlier results that are gone; outputs that are not the reference's; all else
         that must not be.
-    resumed, waited, detached, stashed
-        How often a state was taken up, an orphan was waited for, HEAD was detached,
-        and edits that are not committed were in git's stash.
+    kept, resumed
+        After how many faults a stage that had whole epochs on disk was run again, and
+        after how many of these it went on after the last of them.
+    waited, detached, stashed
+        How often an orphan was waited for, HEAD was detached, and edits that are not
+        committed were in git's stash.
     left
         Temporary files and locks that nobody removed.
     messages
@@ -47,6 +53,7 @@ class Outcome:
     lost: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    kept: int = 0
     resumed: int = 0
     waited: int = 0
     detached: int = 0
@@ -54,10 +61,14 @@ class Outcome:
     left: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
-    def listen(self, told: str) -> None:
-        """Count what the commands said."""
-        self.resumed += told.count(TAKEN_UP)
-        self.waited += told.count(WAITED)
+
+@contextmanager
+def noted(outcome: Outcome) -> Iterator[None]:
+    """Note a command that failed or did not end, which ends the block."""
+    try:
+        yield
+    except CommandError as error:
+        outcome.troubles.append(str(error))
 
 
 def earlier(clone: Clone) -> Earlier:
@@ -106,6 +117,9 @@ def left_behind(clone: Clone) -> list[str]:
     """Return locks, states and temporary files of ours; DVC leaves some of its own."""
     folder = clone.folder
     files = [p for p in (folder / ".runs").rglob("*") if p.is_file()]
+    if clone.goal:
+        # A later stage, which does not come, removes the state of a finished one.
+        files = [p for p in files if not (p.parent / FINISHED).exists()]
     for top in ("data", "metrics", "models", "plots"):
         found = (folder / top).rglob("*.tmp")
         files += [path for path in found if re.fullmatch(OURS, path.name)]

@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from typing import NamedTuple
 from ruamel.yaml import YAML
 
 from recipes.__main__ import build, texts
-from tests.faults.processes import Process, at_work
+from tests.faults.processes import Process, at_work, clear
 from tests.repository import ROOT, unignored
 
 VENV = Path(sys.prefix)
@@ -31,6 +32,16 @@ inter: {epochs: 3}
 CHANGES = {"seed": 11, "synthesize.seed": 11}  # what the runs that are hit differ in
 EDITED, NOTES = "README.md", "notes.txt"  # what the user has not committed
 EDIT = "\nA sentence that is not committed.\n"
+PATIENCE = 1800  # seconds for a run that takes one minute on a quiet machine
+PAUSE = 0.05  # seconds between two looks
+
+
+class CommandError(RuntimeError):
+    """A command that must succeed did not: no more can be done in its copy."""
+
+
+class LateError(CommandError):
+    """Something has not come, or not ended, within `PATIENCE`."""
 
 
 class Ended(NamedTuple):
@@ -97,14 +108,20 @@ class Clone:
     def run(self, *command: str) -> Ended:
         """Run a command to its end."""
         before = self.log.stat().st_size if self.log.exists() else 0
-        status = self.start(command).wait()
+        process = self.start(command)
+        try:
+            status = status_of(process)
+        except LateError:
+            clear(self.folder)  # and so it itself
+            process.wait()
+            raise
         return Ended(status, self.log.read_bytes()[before:].decode(errors="replace"))
 
     def done(self, *command: str) -> str:
         """Run a command that must succeed; return what it printed."""
         ended = self.run(*command)
         if ended.status:
-            raise RuntimeError(f"{' '.join(command)}: failed: {ended.output}")
+            raise CommandError(f"{' '.join(command)}: failed: {ended.output}")
         return ended.output
 
     def processes(self) -> list[Process]:
@@ -114,11 +131,19 @@ class Clone:
         """Return all that was printed."""
         return self.log.read_text(errors="replace")
 
-    def note(self) -> None:
-        """Add what the runs of the queue have printed to the log."""
+    def note(self, known: dict[Path, int]) -> None:
+        """Add what the runs of the queue have printed to the log.
+
+        Parameters
+        ----------
+        known
+            How much of each file was added before; kept up to date.
+        """
         with self.log.open("a") as log:
-            for path in self.folder.glob(".dvc/tmp/exps/run/*/*.out"):
-                log.write(path.read_text(errors="replace"))
+            for path in sorted(self.folder.glob(".dvc/tmp/exps/run/*/*.out")):
+                told = path.read_text(errors="replace")
+                log.write(told[known.get(path, 0) :])
+                known[path] = len(told)
 
     def copy(self, top: Path) -> Clone:
         shutil.copytree(self.top, top, symlinks=True, dirs_exist_ok=True)
@@ -140,6 +165,25 @@ class Clone:
         files = (self.folder / ".dvc/cache/files/md5").glob("[0-9a-f][0-9a-f]/*")
         named = {f.parent.name + f.name: f for f in files if len(f.name) == 30}
         return {name: md5(file) for name, file in named.items()}
+
+
+def status_of(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of a process; return its status."""
+    try:
+        return process.wait(PATIENCE)
+    except subprocess.TimeoutExpired as error:
+        words = process.args if isinstance(process.args, list) else [process.args]
+        command = " ".join(map(str, words))
+        raise LateError(f"{command}: no end after {PATIENCE} s") from error
+
+
+def looks(what: str) -> Iterator[None]:
+    """Pause between two looks at something that must come or end."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        yield
+        time.sleep(PAUSE)
+    raise LateError(f"{what}: after {PATIENCE} s")
 
 
 def md5(file: Path) -> str:

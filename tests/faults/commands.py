@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from tests.faults.checks import status_troubles
-from tests.faults.clone import CHANGES, EDITED, Clone, md5, outputs
+from tests.faults.clone import CHANGES, EDITED, Clone, looks, md5, outputs, status_of
+from tests.faults.processes import clear
 
 NAME = "hit"
 SETS = [part for k, v in CHANGES.items() for part in ("--set-param", f"{k}={v}")]
-PATIENCE = 600  # seconds for a run that takes one minute on a quiet machine
 
 
 @dataclass
@@ -49,13 +49,19 @@ class Repro:
     def wait(self) -> int:
         """Return 0 if the command succeeded."""
         assert self.process
-        return self.process.wait(PATIENCE)
+        return status_of(self.process)
 
     def settle(self) -> None:
         """Wait for the end of a command that was killed, or whose stage was."""
         # Also of a killed one: until it is waited for, it has a process number, and
         # DVC's locks count as held.
         self.wait()
+
+    def end(self) -> None:
+        """Kill all that is at work in the copy."""
+        clear(self.clone.folder)
+        if self.process:
+            self.process.wait()
 
     def status(self) -> list[str]:
         """Return what is wrong with `dvc status`."""
@@ -103,9 +109,11 @@ class ExpRun(Repro):
     finish = repair
 
 
+@dataclass
 class Queue(Repro):
     """`dvc exp run --queue` and `dvc queue start`, until the worker has done it."""
 
+    noted: dict[Path, int] = field(default_factory=dict)
     name = "dvc queue"
     must_repair = True  # a task whose worker was killed is shown as running for good
 
@@ -122,26 +130,26 @@ class Queue(Repro):
         return not self._ref() and any(p.is_dvc for p in self.clone.processes())
 
     def wait(self) -> int:
-        end = time.monotonic() + PATIENCE
+        pause = looks("the queue does not end")
         while self.running():
-            assert time.monotonic() < end, "the queue does not end"
-            time.sleep(0.3)
+            next(pause)
         return 0 if self._ref() else 1
 
     def settle(self) -> None:
         assert self.process
-        self.process.wait(PATIENCE)
+        status_of(self.process)
+        pause = looks("dvc exec-run does not end")
         while any("exec-run" in p.command for p in self.clone.processes()):
-            time.sleep(0.1)
+            next(pause)
 
     def repair(self) -> None:
-        self.clone.note()  # before it is removed
+        self.clone.note(self.noted)  # before it is removed
         self.clone.done("dvc", "queue", "stop", "--kill")
         self.clone.done("dvc", "queue", "remove", "--all")
         self.prepare()
 
     def finish(self) -> None:
-        self.clone.note()
+        self.clone.note(self.noted)
 
     def lock(self) -> str:
         return self.clone.done("git", "show", f"{self._ref()}:dvc.lock")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,10 +18,19 @@ from tests.faults.checks import (
     left_behind,
     lost,
 )
-from tests.faults.clone import Clone
+from tests.faults.clone import Clone, CommandError, looks
 from tests.faults.commands import COMMANDS, Repro
-from tests.faults.moments import PAUSE, Moment, Timeline, drawn, reached
+from tests.faults.going_on import Watch
+from tests.faults.moments import (
+    Moment,
+    Timeline,
+    at_ends,
+    over_all,
+    reached,
+    while_training,
+)
 from tests.faults.processes import clear, kill
+from tests.faults.states import states
 
 VICTIMS = ("stage", "dvc", "both")
 
@@ -33,6 +41,11 @@ class Kill(NamedTuple):
     victim: str
     moment: Moment
     repaired: bool
+
+    @property
+    def fault(self) -> str:
+        """Name of the fault."""
+        return f"kill of {self.victim}{', a stage having ended' * self.moment.end}"
 
 
 class Case(NamedTuple):
@@ -57,12 +70,21 @@ class Case(NamedTuple):
 
 
 def plan(rng: np.random.Generator, times: Timeline, number: int) -> list[Kill]:
-    """Draw the kills of a chain."""
-    moments = drawn(rng, times, number)
+    """Draw the kills of a chain, in the order of their moments.
+
+    Half of them strike while a stage trains that has whole epochs on disk; at least
+    one strikes DVC when such a stage has ended, whose results it has yet to note.
+    """
+    at_end, training = max(1, number // 10), number // 2
+    timed = [
+        *over_all(rng, times, number - at_end - training),
+        *while_training(rng, times, training),
+        *at_ends(rng, times, at_end),
+    ]
     victims, repaired = rng.choice(VICTIMS, number), rng.random(number) < 0.5
     return [
-        Kill(str(v), m, bool(r))
-        for v, m, r in zip(victims, moments, repaired, strict=True)
+        Kill("dvc" if moment.end else str(victim), moment, bool(r))
+        for (_, moment), victim, r in zip(sorted(timed), victims, repaired, strict=True)
     ]
 
 
@@ -73,26 +95,33 @@ def run_chain(
     top: Path,
     between: Callable[[Clone], None] | None = None,
 ) -> list[Outcome]:
-    """Run a command with these kills; return what became of it, by victim.
+    """Run a command with these kills; return what became of it, by fault.
 
     `between` is called after each kill. The copy is deleted if all is well.
     """
     clone = case.pristine.copy(top)
     command, before = COMMANDS[name](clone), earlier(clone)
-    outcomes = {victim: Outcome(f"kill of {victim}", name) for victim in VICTIMS}
-    command.prepare()
-    for each in kills:
-        if not struck(command, each):
-            break
-        outcome = outcomes[each.victim]
-        outcome.injected += 1
-        look(command, each, before, outcome)
-        if between:
-            between(clone)
-    last = outcomes[each.victim]
-    complete(command, case.reference, last)
+    outcomes = {kill.fault: Outcome(kill.fault, name) for kill in kills}
+    last = outcomes[kills[0].fault]
+    try:
+        command.prepare()
+        watch = Watch(clone)
+        for each in kills:
+            last = outcomes[each.fault]
+            if not struck(command, each):
+                break
+            last.injected += 1
+            on_disk = states(clone.folder)
+            look(command, each, before, last)
+            watch.note(last, on_disk)
+            if between:
+                between(clone)
+        complete(command, case.reference, last)
+        watch.end()
+    except CommandError as error:
+        last.troubles.append(str(error))
+        command.end()
     last.lost += lost(clone, before)
-    last.listen(clone.told())
     tidy(clone, list(outcomes.values()))
     return list(outcomes.values())
 
@@ -102,6 +131,7 @@ def struck(command: Repro, wanted: Kill) -> bool:
     command.start()
     if not reached(command, wanted.moment):
         return False
+    pause = looks("nothing that can be killed comes")
     while command.running():
         there = command.clone.processes()
         stages = [p for p in there if p.stage]
@@ -112,7 +142,7 @@ def struck(command: Repro, wanted: Kill) -> bool:
         }[wanted.victim]
         if kill(chosen):
             return True
-        time.sleep(PAUSE)
+        next(pause)
     return False
 
 

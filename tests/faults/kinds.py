@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -26,14 +27,36 @@ DAY = 24 * 3600
 Chain = Callable[[Path], list[Outcome]]
 
 
-class Job(NamedTuple):
-    """A part of the campaign: faults, random draws, folder, chains at a time."""
+@dataclass
+class Job:
+    """A part of the campaign: the faults of one kind.
+
+    Parameters
+    ----------
+    case
+        What all begin with.
+    number
+        Of faults wanted.
+    seed
+        Of the random draws, with the number of the chain.
+    top
+        Folder of its copies.
+    jobs
+        Chains at a time.
+    begun
+        Chains so far: those of earlier parts are not drawn again.
+    """
 
     case: Case
     number: int
-    rng: np.random.Generator
+    seed: tuple[int, ...]
     top: Path
     jobs: int
+    begun: int = 0
+
+    def rng(self, number: int) -> np.random.Generator:
+        """Return the random draws of a chain."""
+        return np.random.default_rng((*self.seed, number))
 
 
 class Kind(NamedTuple):
@@ -44,24 +67,25 @@ class Kind(NamedTuple):
 
 
 def until(job: Job, chain_of: Callable[[int], Chain]) -> Iterator[Outcome]:
-    """Run chains, numbered from 0, until there were as many faults as are wanted."""
-    done, number = 0, 0
+    """Run chains, numbered on, until there were as many faults as are wanted."""
+    done = 0
     running: set[Future[list[Outcome]]] = set()
     with ThreadPoolExecutor(job.jobs) as pool:
         while running or done < job.number:
             while done < job.number and len(running) < job.jobs:
+                number, job.begun = job.begun, job.begun + 1
                 running.add(pool.submit(chain_of(number), job.top / str(number)))
-                number += 1
             ended, running = wait(running, return_when=FIRST_COMPLETED)
             for outcome in (each for chain in ended for each in chain.result()):
-                done += outcome.injected
+                # Where nothing comes to a fault any more, this must end, too.
+                done += max(outcome.injected, len(outcome.troubles))
                 yield outcome
 
 
 def kills(job: Job) -> Iterator[Outcome]:
     def chain_of(number: int) -> Chain:
         name = ORDER[number % len(ORDER)]
-        wanted = plan(job.rng, job.case.times, CHAIN)
+        wanted = plan(job.rng(number), job.case.times, CHAIN)
         return lambda top: run_chain(job.case, name, wanted, top)
 
     return until(job, chain_of)
@@ -70,7 +94,7 @@ def kills(job: Job) -> Iterator[Outcome]:
 def clock(job: Job) -> Iterator[Outcome]:
     def chain_of(number: int) -> Chain:
         name = ORDER[number % 2]
-        wanted = plan(job.rng, job.case.times, CHAIN // 2)
+        wanted = plan(job.rng(number), job.case.times, CHAIN // 2)
         return lambda top: run_chain(job.case, name, wanted, top, set_back)
 
     for outcome in until(job, chain_of):
@@ -86,42 +110,47 @@ def set_back(clone: Clone) -> None:
             os.utime(path, (tomorrow, tomorrow))
 
 
-def limited(draw: Callable[[Job], list[Limited]], job: Job) -> Iterator[Outcome]:
+def limited(
+    draw: Callable[[Case, np.random.Generator], list[Limited]], job: Job
+) -> Iterator[Outcome]:
     """Run commands under faults that are drawn for each chain."""
 
     def chain_of(number: int) -> Chain:
-        name, faults = ORDER[number % 2], draw(job)
+        name, faults = ORDER[number % 2], draw(job.case, job.rng(number))
         return lambda top: run_limited(job.case, name, faults, top)
 
     return until(job, chain_of)
 
 
-def disk_full(job: Job) -> list[Limited]:
-    rooms = job.rng.uniform(0, job.case.grown / 2, 5)
+def disk_full(case: Case, rng: np.random.Generator) -> list[Limited]:
+    rooms = rng.uniform(0, case.grown / 2, 5)
     return [limits.full_disk(int(room)) for room in rooms]
 
 
-def small_files(job: Job) -> list[Limited]:
-    sizes = np.exp(job.rng.uniform(np.log(4 * KIB), np.log(2 * MIB), 5))
+def small_files(case: Case, rng: np.random.Generator) -> list[Limited]:
+    sizes = np.exp(rng.uniform(np.log(4 * KIB), np.log(2 * MIB), 5))
     return [limits.small_files(int(size)) for size in sorted(sizes)]
 
 
-def little_memory(job: Job) -> list[Limited]:
-    sizes = sorted(job.rng.uniform(100, 4000, 8))
+def little_memory(case: Case, rng: np.random.Generator) -> list[Limited]:
+    sizes = sorted(rng.uniform(100, 4000, 8))
     return [limits.little_memory(int(size) * MIB) for size in sizes]
 
 
-def read_only(job: Job) -> list[Limited]:
+def read_only(case: Case, rng: np.random.Generator) -> list[Limited]:
     return [limits.read_only(name) for name in FOLDERS]
 
 
 def pushes(job: Job) -> Iterator[Outcome]:
-    return until(job, lambda _: lambda top: [run_killed_push(job.case, top, job.rng)])
+    def chain_of(number: int) -> Chain:
+        return lambda top: [run_killed_push(job.case, top, job.rng(number))]
+
+    return until(job, chain_of)
 
 
 def remotes(job: Job) -> Iterator[Outcome]:
-    def chain_of(_: int) -> Chain:
-        room = int(job.rng.uniform(0, job.case.grown / 2))
+    def chain_of(number: int) -> Chain:
+        room = int(job.rng(number).uniform(0, job.case.grown / 2))
         return lambda top: [run_full_remote(job.case, top, room)]
 
     return until(job, chain_of)

@@ -13,10 +13,20 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.faults.checks import Earlier, Outcome, earlier, is_edited, last_lines, lost
+from tests.faults.checks import (
+    Earlier,
+    Outcome,
+    earlier,
+    is_edited,
+    last_lines,
+    lost,
+    noted,
+)
 from tests.faults.commands import COMMANDS, Repro
+from tests.faults.going_on import Watch
 from tests.faults.kills import Case, complete, tidy
 from tests.faults.processes import clear
+from tests.faults.states import states
 
 INSIDE = "CROSSCAM_FAULTS_MOUNT"
 KIB, MIB = 1 << 10, 1 << 20
@@ -69,8 +79,10 @@ def full_disk(room: int) -> Limited:
     @contextmanager
     def limit(command: Repro) -> Iterator[None]:
         leave(command.clone.top, room)
-        yield
-        leave(command.clone.top, 1 << 30)
+        try:
+            yield
+        finally:
+            leave(command.clone.top, 1 << 30)
 
     return Limited("disk full", f"{room // KIB} KiB left", limit)
 
@@ -89,8 +101,10 @@ def _ulimit(kind: str, amount: str, words: str) -> Limited:
     @contextmanager
     def limit(command: Repro) -> Iterator[None]:
         command.limit = ("bash", "-c", f'ulimit {words}; exec "$@"', "bash")
-        yield
-        command.limit = ()
+        try:
+            yield
+        finally:
+            command.limit = ()
 
     return Limited(kind, amount, limit)
 
@@ -104,8 +118,10 @@ def read_only(name: str) -> Limited:
         folder.mkdir(exist_ok=True)
         mount("--bind", str(folder), str(folder))
         mount("-o", "remount,bind,ro", str(folder))
-        yield
-        unmount(folder)
+        try:
+            yield
+        finally:
+            unmount(folder)
 
     return Limited("read-only folder", "all" if name == "." else name, limit)
 
@@ -119,13 +135,17 @@ def run_limited(
     clone = case.pristine.copy(top)
     command, before = COMMANDS[name](clone), earlier(clone)
     outcome = Outcome(faults[0].kind, name)
-    command.prepare()
-    for fault in faults:
-        if not struck(command, fault, before, outcome):
-            break
-    complete(command, case.reference, outcome)
+    with noted(outcome):
+        command.prepare()
+        watch = Watch(clone)
+        for fault in faults:
+            if not struck(command, fault, before, outcome):
+                break
+            watch.note(outcome, states(clone.folder))
+        complete(command, case.reference, outcome)
+        watch.end()
+    command.end()
     outcome.lost += lost(clone, before)
-    outcome.listen(clone.told())
     tidy(clone, [outcome])
     if own and not any(top.iterdir()):
         unmount(top)
@@ -138,8 +158,10 @@ def struck(command: Repro, fault: Limited, before: Earlier, outcome: Outcome) ->
     start = clone.log.stat().st_size
     with fault.limit(command):
         command.start()
-        failed = command.wait() != 0
-        clear(clone.folder)
+        try:
+            failed = command.wait() != 0
+        finally:
+            clear(clone.folder)
     told = clone.log.read_bytes()[start:].decode(errors="replace")
     told = told.replace(f"{clone.top}/", "")
     outcome.lost += lost(clone, before)

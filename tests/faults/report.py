@@ -9,10 +9,11 @@ from tests.faults.checks import Outcome
 
 HEAD = (
     "| fault | command | injected | results lost | bytes that differ | other troubles "
-    "| taken up | waited for an orphan | HEAD detached | edits in git's stash "
-    "| left behind |\n"
-    "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+    "| epochs on disk | taken up | waited for an orphan | HEAD detached "
+    "| edits in git's stash | left behind |\n"
+    "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 )
+KILLS = ("kill of ", "kill, ")  # of runs
 
 
 def merged(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -43,7 +44,8 @@ def table(outcomes: Sequence[Outcome]) -> str:
 def row(fault: str, command: str, o: Outcome) -> str:
     many = (o.lost, o.differing, o.troubles)
     of_git = (o.detached, o.stashed)
-    counts = [o.injected, *map(len, many), o.resumed, o.waited, *of_git, len(o.left)]
+    runs = (o.kept, o.resumed, o.waited)
+    counts = [o.injected, *map(len, many), *runs, *of_git, len(o.left)]
     return f"| {fault} | {command} | " + " | ".join(map(str, counts)) + " |\n"
 
 
@@ -58,7 +60,10 @@ def messages(outcomes: Sequence[Outcome]) -> str:
 
 def failed(outcomes: Sequence[Outcome]) -> list[str]:
     """Return all that must not be, in words."""
-    return [
+    kills = [o for o in outcomes if o.fault.startswith(KILLS)]
+    struck, taken = sum(o.injected for o in kills), sum(o.resumed for o in kills)
+    nothing = [f"kills: {struck}, and nothing was taken up: nothing was tried"]
+    return nothing * (struck > 0 and not taken) + [
         f"{o.fault}, {o.command}: {what}: {each}"
         for o in outcomes
         for what in ("lost", "differing", "troubles", "left")

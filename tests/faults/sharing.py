@@ -7,8 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.faults.checks import Outcome, earlier, last_lines, lost, status_troubles
-from tests.faults.clone import Clone, md5, outputs
+from tests.faults.checks import (
+    Outcome,
+    earlier,
+    last_lines,
+    lost,
+    noted,
+    status_troubles,
+)
+from tests.faults.clone import Clone, looks, md5, outputs
 from tests.faults.kills import Case, tidy
 from tests.faults.limits import KIB, leave, mounted, unmount
 from tests.faults.processes import kill
@@ -29,13 +36,14 @@ def run_killed_push(case: Case, top: Path, rng: np.random.Generator) -> Outcome:
     """Kill `dvc push` at a moment, push again, pull into a fresh clone."""
     clone, remote = prepare(case, top)
     before, outcome = earlier(clone), Outcome("kill in mid-push", "dvc push")
-    process = clone.start(["dvc", "push"])
-    while process.poll() is None and not remote.exists():
-        time.sleep(0.005)
-    time.sleep(float(rng.uniform(0, 0.3)))
-    outcome.injected = kill(clone.processes())
-    process.wait()
-    finish(clone, remote, outcome)
+    with noted(outcome):
+        process, pause = clone.start(["dvc", "push"]), looks("dvc push does nothing")
+        while process.poll() is None and not remote.exists():
+            next(pause)
+        time.sleep(float(rng.uniform(0, 0.3)))
+        outcome.injected = kill(clone.processes())
+        process.wait()
+        finish(clone, remote, outcome)
     outcome.lost += lost(clone, before)
     tidy(clone, [outcome])
     return outcome
@@ -47,14 +55,15 @@ def run_full_remote(case: Case, top: Path, room: int) -> Outcome:
     mounted(remote)
     before, outcome = earlier(clone), Outcome("disk of the remote full", "dvc push")
     leave(remote, room)
-    ended = clone.run("dvc", "push")
-    outcome.injected = int(ended.status != 0)
-    halves = len(list(remote.rglob("*.tmp")))
-    said = last_lines(ended.output.replace(f"{top.parent}/", ""))
-    told = f"{room // KIB} KiB, {halves} *.tmp of DVC: {said}"
-    outcome.messages = [told] if ended.status else []
-    leave(remote, 1 << 30)
-    finish(clone, remote, outcome)
+    with noted(outcome):
+        ended = clone.run("dvc", "push")
+        outcome.injected = int(ended.status != 0)
+        halves = len(list(remote.rglob("*.tmp")))
+        said = last_lines(ended.output.replace(f"{top.parent}/", ""))
+        told = f"{room // KIB} KiB, {halves} *.tmp of DVC: {said}"
+        outcome.messages = [told] if ended.status else []
+        leave(remote, 1 << 30)
+        finish(clone, remote, outcome)
     outcome.lost += lost(clone, before)
     tidy(clone, [outcome])
     unmount(remote)

@@ -158,6 +158,11 @@ def overlong_name(folder: Path) -> None:
     with_member(folder, f"{TOP}/query/{'long' * 15_000}.jpg")
 
 
+def path_through_many_folders(folder: Path) -> None:
+    """A path of 65,535 bytes, through a folder for every other of them."""
+    with_member(folder, f"{'a/' * 32_765}a.jpg")
+
+
 def name_not_in_utf8(folder: Path) -> None:
     """A name that claims to be in UTF-8 and is not."""
     with_member(folder, "extra/\N{LATIN SMALL LETTER E WITH ACUTE}.txt")
@@ -231,13 +236,18 @@ def bomb_in_a_bomb(folder: Path) -> None:
     write_zip(folder / ARCHIVE, market_members(TOP) | {IMAGE: buffer.getvalue()})
 
 
-def bomb_of_names(folder: Path) -> None:
+def bomb_of_names(folder: Path, disks: bytes = bytes(4)) -> None:
     """A zip, nearly all holes, whose directory would fill the memory."""
     size = MAX_DIRECTORY_BYTES + 1
     with (folder / ARCHIVE).open("wb") as file:
         file.truncate(size)  # takes no room on the disk
         file.seek(size)
-        file.write(struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, size, 0, 0))
+        file.write(struct.pack("<4s4sHHIIH", b"PK\5\6", disks, 1, 1, size, 0, 0))
+
+
+def bomb_of_names_with_two_ends(folder: Path) -> None:
+    """The same, with the signature of a zip's end within its end."""
+    bomb_of_names(folder, b"PK\5\6")
 
 
 def member_larger_than_it_says(folder: Path) -> None:
@@ -339,6 +349,14 @@ def folder_with_a_line_break(folder: Path) -> None:
     (unpacked(folder) / "query/0003_c1s1\r_000301_01.jpg").write_bytes(jpeg(1))
 
 
+def folder_with_a_long_path(folder: Path) -> None:
+    """A folder with folders in one another, further than file systems go."""
+    path = unpacked(folder)
+    for _ in range(6):
+        path /= "folder" * 40
+        path.mkdir()
+
+
 def folder_with_a_case_clash(folder: Path) -> None:
     """A folder with two names that differ in upper and lower case alone."""
     path = unpacked(folder)
@@ -367,6 +385,7 @@ CASES = cases(
     accents_in_two_ways,
     file_and_folder_of_one_name,
     overlong_name,
+    path_through_many_folders,
     name_not_in_utf8,
     name_with_a_zero_byte,
     name_with_control_characters,
@@ -377,6 +396,7 @@ CASES = cases(
     bomb_of_overlapping_members,
     bomb_in_a_bomb,
     bomb_of_names,
+    bomb_of_names_with_two_ends,
     member_larger_than_it_says,
     wrong_checksum,
     damaged_deflate_stream,
@@ -392,5 +412,6 @@ CASES = cases(
     folder_with_a_pipe,
     folder_with_a_name_of_bytes,
     folder_with_a_line_break,
+    folder_with_a_long_path,
     folder_with_a_case_clash,
 )

@@ -7,6 +7,7 @@ import re
 import struct
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -155,6 +156,7 @@ def _safetensors(path: Path) -> Any:
 def _tensors(path: Path, state: Mapping[Any, Any]) -> dict[str, Tensor]:
     """Return a state dict in float32, or name all that is not a dense real tensor."""
     faults = [f"{key}: {fault}" for key, v in state.items() if (fault := _fault(v))]
+    faults = faults or _repeated(state)
     if faults:
         raise CheckpointError(
             f"{path}: {len(faults)} entries of the state dict are not plain tensors: "
@@ -172,7 +174,23 @@ def _fault(value: Any) -> str:
     strange = value.is_meta or value.is_quantized or value.is_complex()
     if strange or value.layout != torch.strided:
         return f"a {value.layout} tensor of {value.dtype} on {value.device}"
-    room = max(value.untyped_storage().nbytes(), MAX_REPEATED_BYTES)
-    if value.numel() * value.itemsize > room:
-        return f"a view of shape {tuple(value.shape)} that repeats its values"
     return ""
+
+
+def _repeated(state: Mapping[Any, Tensor]) -> list[str]:
+    """Return the views that repeat values, if all take far more memory than these."""
+    stores = {key: value.untyped_storage() for key, value in state.items()}
+    sizes = {store.data_ptr(): store.nbytes() for store in stores.values()}
+    needed = sum(map(_bytes, state.values()))
+    if needed <= sum(sizes.values()) + MAX_REPEATED_BYTES:
+        return []
+    users = Counter(store.data_ptr() for store in stores.values())
+    return [
+        f"{key}: a view of shape {tuple(value.shape)} that repeats its values"
+        for key, value in state.items()
+        if users[stores[key].data_ptr()] > 1 or _bytes(value) > stores[key].nbytes()
+    ]
+
+
+def _bytes(value: Tensor) -> int:
+    return value.numel() * value.itemsize

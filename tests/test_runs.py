@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from crosscam.locks import locked
+from crosscam.runs import (
+    MARK,
+    mark_finished,
+    remove_if_noted_here,
+    remove_noted,
+    runs_folder,
+    workspace_runs,
+)
+
+NETWORK = b"network"
+LOCK = (
+    "schema: '2.0'\nstages:\n  intra:\n    outs:\n    - path: network\n"
+    f"      md5: {hashlib.md5(NETWORK, usedforsecurity=False).hexdigest()}\n"
+)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Return the folder of a run that has ended in this workspace, started by DVC."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CROSSCAM_RUNS", raising=False)
+    monkeypatch.setenv("DVC_STAGE", "intra")
+    folder = tmp_path / ".runs/intra-0"
+    folder.mkdir(parents=True)
+    (folder / "state.safetensors").write_bytes(b"state")
+    Path("network").write_bytes(NETWORK)
+    mark_finished(folder, Path("network"))
+    return folder
+
+
+def test_without_dvc_nobody_will_note_it(run, monkeypatch):
+    monkeypatch.delenv("DVC_STAGE")
+    mark_finished(run, Path("network"))
+    assert not run.exists()
+
+
+def test_a_run_goes_once_its_result_is_noted(run, tmp_path):
+    remove_noted(tmp_path)  # there is no lock
+    assert run.exists()
+    other = hashlib.md5(b"other", usedforsecurity=False).hexdigest()
+    Path("dvc.lock").write_text(LOCK.replace(LOCK[-33:-1], other))
+    remove_noted(tmp_path)  # the lock has another result
+    assert run.exists()
+    Path("dvc.lock").write_text(LOCK)
+    remove_noted(tmp_path)
+    assert list((tmp_path / ".runs").iterdir()) == []
+
+
+def test_the_lock_that_counts_is_that_of_its_own_workspace(run, tmp_path, monkeypatch):
+    other = tmp_path / ".dvc/tmp/exps/other"
+    other.mkdir(parents=True)
+    (other / "dvc.lock").write_text(LOCK)
+    monkeypatch.chdir(other)
+    remove_noted(other)
+    assert run.exists()
+    remove_if_noted_here(run)  # whose stage runs again though its lock has the result
+    assert not run.exists()
+
+
+def test_of_a_workspace_that_is_gone_the_cache_has_the_result(run, tmp_path):
+    mark = json.loads((run / MARK).read_text())
+    gone = tmp_path / ".dvc/tmp/exps/gone/dvc.lock"
+    (run / MARK).write_text(json.dumps(mark | {"lock": str(gone)}))
+    Path("dvc.lock").write_text(LOCK)
+    remove_noted(tmp_path)
+    assert run.exists()
+    cached = tmp_path / ".dvc/cache/files/md5" / mark["md5"][:2] / mark["md5"][2:]
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(NETWORK)
+    remove_noted(tmp_path)
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"md5": 5, "lock": "dvc.lock"}', "\0"]
+)
+def test_a_mark_that_is_none_notes_nothing(run, tmp_path, text):
+    (run / MARK).write_text(text)
+    Path("dvc.lock").write_text(LOCK)
+    remove_noted(tmp_path)
+    remove_if_noted_here(run)
+    assert run.exists()
+
+
+def test_a_run_that_is_held_is_left_alone(run, tmp_path):
+    Path("dvc.lock").write_text(LOCK)
+    with locked(tmp_path / ".runs/intra-0.lock"):
+        remove_noted(tmp_path)
+        assert run.exists()
+    remove_noted(tmp_path)
+    assert not run.exists()
+
+
+def test_where_nothing_was_kept_there_is_nothing_to_do(tmp_path):
+    remove_noted(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unfinished_runs_of_experiments_are_kept_at_the_root(tmp_path, monkeypatch):
+    monkeypatch.delenv("CROSSCAM_RUNS", raising=False)
+    assert runs_folder(tmp_path) == tmp_path.resolve() / ".runs"
+    temporary = tmp_path / ".dvc/tmp/exps/standalone/tmpabc"
+    assert runs_folder(temporary) == tmp_path.resolve() / ".runs"
+    monkeypatch.setenv("CROSSCAM_RUNS", str(tmp_path / "elsewhere"))
+    assert runs_folder(temporary) == tmp_path / "elsewhere"
+    assert workspace_runs(temporary) == tmp_path.resolve() / ".runs"

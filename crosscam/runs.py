@@ -108,8 +108,8 @@ def _is_noted(folder: Path, lock: Path | None = None) -> bool:
     if that lies in the repository.
     """
     try:
-        mark = json.loads((folder / MARK).read_text("utf-8"))
-        own, md5 = Path(mark["lock"]), str(mark["md5"])
+        mark: dict[str, str] = json.loads((folder / MARK).read_text("utf-8"))
+        own, md5 = Path(mark["lock"]), mark["md5"]
         if not (lock or own.parent.exists()):
             repository = Path(own.as_posix().split(TEMPORARY)[0])
             return (repository / CACHE / md5[:2] / md5[2:]).exists()

@@ -1,6 +1,7 @@
-"""Draw docs/{report,plots,compare}.png: python -m tests.browser.pictures main NAME.
+"""Draw docs/{report,phone,plots,compare}.png: python -m tests.browser.pictures main NAME.
 
-Of the run in the workspace, which must be synthetic, and of two revisions.
+Of the run in the workspace, which must be synthetic, and of two revisions. Prints the
+report's size, and how long it takes to load.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from crosscam.draw.style import with_palette
 from crosscam.files import write_bytes
 from experiments import compare, report
 from tests.browser.chromium import Page, chromium, missing
-from tests.browser.test_plots import LAPTOP, opened
+from tests.browser.test_plots import LAPTOP, PHONE, opened
 
 DOCS = Path("docs")
 # Down to the best queries; down to the pictures, which the report shows as well.
+LOADED = "return performance.getEntriesByType('navigation')[0].loadEventEnd"
 ENDS = {"report": "h3:nth-of-type(2)", "plots": "section:has(.pictures)"}
 
 
@@ -32,16 +34,22 @@ def main(revisions: list[str]) -> None:
     report.main([])
     subprocess.run(["dvc", "plots", "diff", *revisions], check=True)
     with tempfile.TemporaryDirectory() as profile, chromium(Path(profile)) as browser:
-        shoot(Page(browser, Path("reports/report.html").resolve(), LAPTOP), "report")
-        shoot(opened(browser, Path("dvc_plots/index.html").resolve(), LAPTOP), "plots")
+        made = Path("reports/report.html").resolve()
+        for width, name in ((LAPTOP, "report"), (PHONE, "phone")):
+            page = Page(browser, made, width)
+            shoot(page, name, ENDS["report"])
+            took = page.ask(LOADED)
+            print(f"{made.stat().st_size / 1e6:.2f} MB, {width} px: {took:.0f} ms")
+        page = opened(browser, Path("dvc_plots/index.html").resolve(), LAPTOP)
+        shoot(page, "plots", ENDS["plots"])
 
 
-def shoot(page: Page, name: str) -> None:
-    """Write the top of a page as a picture of few colours."""
+def shoot(page: Page, name: str, end: str) -> None:
+    """Write the top of a page, down to an element, as a picture of few colours."""
     driver: webdriver.Chrome = page.driver
-    end = f"document.querySelector('{ENDS[name]}').getBoundingClientRect()"
-    height = page.ask(f"return {end}.top - 12")
-    clip = {"x": 0, "y": 0, "width": LAPTOP, "height": height, "scale": 1}
+    there = f"document.querySelector('{end}').getBoundingClientRect()"
+    height = page.ask(f"return {there}.top - 12")
+    clip = {"x": 0, "y": 0, "width": page.width, "height": height, "scale": 1}
     options = {"captureBeyondViewport": True, "clip": clip}
     shot = driver.execute_cdp_cmd("Page.captureScreenshot", options)
     write_bytes(DOCS / f"{name}.png", with_palette(base64.b64decode(shot["data"])))

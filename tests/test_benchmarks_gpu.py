@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 import torch
 
-from benchmarks import _phases, gpu, profile_run
+from benchmarks import _phases, gpu, gpu_agreement, profile_run
 from benchmarks._crowd import crowd
 from benchmarks._phases import REST, Clock, lines
 from benchmarks.gpu import Seconds
@@ -87,6 +87,29 @@ def test_a_small_run_on_a_cpu(capsys, tmp_path):
     named = set(re.findall(r"^  ([a-z -]+?) +[\d.]+ s +[\d.]+ %$", told, re.MULTILINE))
     phases = {"decode", "measure styles", "extraction", "training", "keeping", REST}
     assert phases <= named
+
+
+def test_agreement_is_judged_by_the_tolerance(monkeypatch, capsys):
+    """The whole of it runs in two minutes on a CPU: here is what it is made of."""
+    small = ["--device", "cpu", "--images", "50", "--classes", "60", "--systems", "any"]
+    checks = [gpu_agreement.Check("near", 0.5, 1.0)]
+    monkeypatch.setattr(gpu_agreement, "of_system", lambda *_: checks)
+    gpu_agreement.main(small)
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("distances and scores of 50 images, 60 classes  ")
+    assert [line.rpartition(": ")[2] for line in told] == ["ok", "ok"]
+    checks.append(gpu_agreement.Check("far", 2.0, 1.0))
+    with pytest.raises(SystemExit) as ended:
+        gpu_agreement.main(small)
+    assert ended.value.code == 1
+    assert "TOO LARGE" in capsys.readouterr().out
+
+
+def test_differing_bytes_by_hand():
+    one = gpu_agreement.Life(b"abc", b"12", 0.0)
+    assert gpu_agreement.differing(one, one._replace(loss=9.0)) == 0
+    assert gpu_agreement.differing(one, one._replace(weights=b"axx")) == 2
+    assert gpu_agreement.differing(one, one._replace(labels=b"1")) == 2
 
 
 def test_the_phases_of_a_small_job(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Draw docs/{report,phone,plots,compare}.png: python -m tests.browser.pictures main NAME.
+"""Draw docs/{report,phone,plots,compare}.png: python -m tests.browser.pictures main N.
 
 Of the run in the workspace, which must be synthetic, and of two revisions. Prints the
 report's size, and how long it takes to load.
@@ -39,7 +39,8 @@ def main(revisions: list[str]) -> None:
             page = Page(browser, made, width)
             shoot(page, name, ENDS["report"])
             took = page.ask(LOADED)
-            print(f"{made.stat().st_size / 1e6:.2f} MB, {width} px: {took:.0f} ms")
+            size = made.stat().st_size / 1e6
+            sys.stdout.write(f"{size:.2f} MB, {width} pixels: {took:.0f} ms\n")
         page = opened(browser, Path("dvc_plots/index.html").resolve(), LAPTOP)
         shoot(page, "plots", ENDS["plots"])
 

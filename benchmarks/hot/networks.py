@@ -16,6 +16,7 @@ SIZE = (256, 128)
 NAMES = {
     "resnet50": "ResNet-50",
     "convnext_tiny": "ConvNeXt-Tiny",
+    "convnext_atto": "ConvNeXt-Atto",
     "mobilenetv2_100": "MobileNetV2",
 }
 

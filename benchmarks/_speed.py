@@ -67,6 +67,11 @@ def speed(network: Network, images: TrainingSet, p: Any, steps: int) -> Speed:
     """Train for some steps and extract as many images, each once to warm up.
 
     On a GPU a third time under torch's watch, which tells where a step waits.
+
+    Raises
+    ------
+    OutOfMemoryError
+        If the GPU's memory will not do.
     """
     num_pids, each = p.inter.num_pids_per_batch, p.inter.num_instances
     num = min(len(images.pixels), steps * num_pids * each)
@@ -89,6 +94,8 @@ def speed(network: Network, images: TrainingSet, p: Any, steps: int) -> Speed:
             with unwaiting():
                 trained()
             watched = "no step waited for the GPU"
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             watched = f"a step waited for the GPU: {error}"
     size = p.compute.batch_size

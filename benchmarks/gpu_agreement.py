@@ -195,12 +195,18 @@ def life(p: Params, run: KeptRun) -> Life:
 
 
 def cut_off(p: Params, folder: Path) -> Life:
-    """Run the same in lives of one state each."""
-    while True:
-        try:
+    """Run the same in lives of one state each.
+
+    Raises
+    ------
+    RuntimeError
+        If it does not come to its end: then a state is not taken up.
+    """
+    states = 2 + p.intra.epochs + p.inter.epochs
+    for _ in range(states + 1):
+        with contextlib.suppress(CutError):
             return life(p, CutRun(folder))
-        except CutError:
-            continue
+    raise RuntimeError(f"{folder}: no end in {states + 1} lives")
 
 
 def differing(one: Life, two: Life) -> float:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 from crosscam.files import write_json
 from crosscam.locks import locked
+
+log = logging.getLogger(__name__)
 
 MARK = "finished.json"
 LOCK, CACHE = "dvc.lock", ".dvc/cache/files/md5"
@@ -65,54 +67,61 @@ def mark_finished(folder: Path, result: Path) -> None:
         md5 = hashlib.file_digest(
             file, lambda: hashlib.md5(usedforsecurity=False)
         ).hexdigest()
-    write_json(folder / MARK, {"lock": str(Path(LOCK).resolve()), "md5": md5})
+    lock = Path(LOCK).resolve()
+    mark = {"lock": str(lock), "written": _written(lock), "md5": md5}
+    write_json(folder / MARK, mark)
 
 
 def remove_noted(workspace: Path) -> None:
     """Remove the states of all runs whose results DVC has noted.
 
+    Runs that a process holds are left alone, and what cannot be removed is told: it
+    keeps no stage from running.
+
     Parameters
     ----------
     workspace
-        One of those that share a folder of runs. Runs that a process holds are left.
+        One of those that share a folder of runs.
     """
     runs = runs_folder(workspace)
     for mark in sorted(runs.glob(f"*/{MARK}")):
         folder = mark.parent
-        with (
-            suppress(BlockingIOError),
-            locked(runs / f"{folder.name}.lock", wait=False),
-        ):
-            if _is_noted(folder):
-                shutil.rmtree(folder)
+        try:
+            with locked(runs / f"{folder.name}.lock", wait=False):
+                if _is_noted(folder):
+                    _remove(folder)
+        except BlockingIOError:
+            continue
+        except OSError as error:
+            log.warning("%s: is of no use any more, and stays: %s", folder, error)
 
 
-def remove_if_noted_here(folder: Path) -> None:
-    """Remove a run's state if DVC has noted its result in the current workspace.
-
-    Whoever starts the stage again then wants it run again (`dvc repro --force`).
-
-    Parameters
-    ----------
-    folder
-        Of the run, which the caller holds.
-    """
-    if _is_noted(folder, Path(LOCK)):
-        shutil.rmtree(folder)
+def _remove(folder: Path) -> None:
+    """Remove a run, its mark last: cut off, it can be removed the next time."""
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == MARK):
+        path.unlink()
+    folder.rmdir()
 
 
-def _is_noted(folder: Path, lock: Path | None = None) -> bool:
-    """Return whether a lock, that of the run's workspace unless given, has its result.
+def _is_noted(folder: Path) -> bool:
+    """Return whether DVC has written a run's result into the lock of its workspace.
 
-    Where the workspace is gone, a temporary one of DVC's: whether DVC's cache has it,
-    if that lies in the repository.
+    After the run has ended, as the lock can have the same result from an earlier one,
+    of other code say. DVC writes the file anew each time. Where the workspace is gone,
+    a temporary one of DVC's: whether its cache has it, if that lies in the repository.
     """
     try:
-        mark: dict[str, str] = json.loads((folder / MARK).read_text("utf-8"))
-        own, md5 = Path(mark["lock"]), mark["md5"]
-        if not (lock or own.parent.exists()):
-            repository = Path(own.as_posix().split(TEMPORARY)[0])
+        mark = json.loads((folder / MARK).read_text("utf-8"))
+        lock, md5 = Path(mark["lock"]), mark["md5"]
+        if not lock.parent.exists():
+            repository = Path(lock.as_posix().split(TEMPORARY)[0])
             return (repository / CACHE / md5[:2] / md5[2:]).exists()
-        return md5 in (lock or own).read_text("utf-8")
+        listed: bool = md5 in lock.read_text("utf-8")
+        return listed and _written(lock) != mark["written"]
     except (OSError, KeyError, TypeError, ValueError):
         return False
+
+
+def _written(lock: Path) -> int:
+    """Return when a file was last written, in nanoseconds; 0 if it is not there."""
+    return lock.stat().st_mtime_ns if lock.exists() else 0

@@ -85,8 +85,8 @@ def known() -> Known:
         )
     # That of the last run, which params.yaml may no longer name.
     unzip = (locked.get("stages") or {}).get("unzip") or {}
-    read = [dep["path"] for dep in unzip.get("deps") or []]
-    named = {archive, *(path for path in read if Path(path) not in outs)}
+    last = ((unzip.get("params") or {}).get("params.yaml") or {}).get("archive")
+    named = {archive, last if last and Path(last) not in outs else archive}
     return Known(outs, frozenset(_places(named)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def check_stays(found: Found, places: Places, own: Known, *, raw: bool) -> None:
     CleanError
         Else; the message says what to do.
     """
-    check_cached(found.kept, places.cache, own, raw=raw)
+    if places.inside():
+        check_cached(found.kept, places.cache, own, raw=raw)
     if not raw:
         check_archives(found.paths, own)
 
@@ -46,12 +48,27 @@ def check_cached(kept: Iterable[str], cache: Path, own: Known, *, raw: bool) -> 
                 f"{path}: is a link into DVC's cache, which goes: nothing was removed: "
                 f"dvc unprotect {path}{too}"
             )
-        lacks = path.suffix == ".dvc" and not path.with_suffix("").exists()
-        if lacks and not (raw and is_raw):
+        alone = path.suffix == ".dvc" and not path.with_suffix("").exists()
+        if alone and not (raw and is_raw) and is_cached(path, folder):
             raise CleanError(
-                f"{path}: the file is in DVC's cache at most, which goes: nothing was "
+                f"{path}: the file is in DVC's cache alone, which goes: nothing was "
                 f"removed: dvc checkout {path}{too}"
             )
+
+
+def is_cached(pointer: Path, cache: Path) -> bool:
+    """Return whether DVC's cache has what a ``.dvc`` file names.
+
+    Parameters
+    ----------
+    pointer
+        That file.
+    cache
+        Of DVC.
+    """
+    hashes = re.findall(r"md5: (\w\w)(\S+)", pointer.read_text("utf-8"))
+    files = cache / "files/md5"
+    return any((files / first / rest).exists() for first, rest in hashes)
 
 
 def check_archives(paths: Iterable[Path], own: Known) -> None:

@@ -193,6 +193,6 @@ def test_distances_of_a_gpu_give_the_same_clusters(monkeypatch, weight):
 def test_a_gpu_computes_distances_it_has_room_for(monkeypatch):
     cuda, cpu = torch.device("cuda"), torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10, 900))
-    assert module._computes_distances(cuda, 10)
-    assert not module._computes_distances(cuda, 11)
-    assert not module._computes_distances(cpu, 10)
+    assert module._computes_distances(cuda, 7)
+    assert not module._computes_distances(cuda, 8)
+    assert not module._computes_distances(cpu, 7)

@@ -21,6 +21,7 @@ from PIL import Image
 from experiments import clean_data
 from experiments.derived import Places
 from experiments.given import CleanError, Known, known
+from experiments.staying import is_cached
 from tests.repository import ROOT
 from tests.test_pipeline import Clone, objects
 
@@ -33,7 +34,7 @@ PIPELINE = f"""
 stages:
   unzip:
     cmd: python pack.py
-    deps: ["${{archive}}"]
+    deps: [pack.py, "${{archive}}"]
     params: [archive, seed]
     outs: [{OUTS[0]}: {{push: false}}, {OUTS[1]}, {OUTS[2]}]
     metrics: [metrics/evaluate.json: {{cache: false}}]
@@ -258,7 +259,9 @@ def test_a_dataset_elsewhere_in_data_is_raw_too(
     here.dvc("repro")
     here.run("git", "checkout", "--quiet", "params.yaml")
     clean_data.main(["--force"])  # dvc.lock names it
-    assert "data/mine.zip: a dataset that params.yaml or dvc" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "data/mine.zip: a dataset that params.yaml or dvc" in told
+    assert "pack.py" not in told  # what else the stage reads is no dataset
     clean_data.main(["--force", "--raw"])  # nothing does
     assert "data/mine.zip: no output of dvc.yaml" in capsys.readouterr().out
     assert [*holding(here.folder)] == ["data/mine.zip"]
@@ -370,6 +373,18 @@ def test_a_raw_archive_that_is_only_in_the_cache_stays(here: Clone) -> None:
     here.dvc("checkout", f"{ZIP}.dvc")
     clean_data.main(["--force"])
     assert [*holding(here.folder.parent)] == [f"clone/{ZIP}"]
+
+
+def test_a_pointer_that_was_never_pulled_is_in_no_cache(tmp_path: Path) -> None:
+    pointer, md5 = tmp_path / "mine.zip.dvc", "0123456789abcdef0123456789abcdef"
+    pointer.write_text(
+        f"outs:\n- md5: {md5}\n  size: 3\n  hash: md5\n  path: mine.zip\n"
+    )
+    assert not is_cached(pointer, tmp_path)
+    cached = tmp_path / "files/md5" / md5[:2] / md5[2:]
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(b"zip")
+    assert is_cached(pointer, tmp_path)
 
 
 def test_what_is_out_of_reach_is_told(

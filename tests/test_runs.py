@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from crosscam.locks import locked
 from crosscam.runs import (
     MARK,
     mark_finished,
-    remove_if_noted_here,
     remove_noted,
     runs_folder,
     workspace_runs,
@@ -55,15 +55,60 @@ def test_a_run_goes_once_its_result_is_noted(run, tmp_path):
     assert list((tmp_path / ".runs").iterdir()) == []
 
 
-def test_the_lock_that_counts_is_that_of_its_own_workspace(run, tmp_path, monkeypatch):
+def test_the_lock_that_counts_is_that_of_its_own_workspace(run, tmp_path):
     other = tmp_path / ".dvc/tmp/exps/other"
     other.mkdir(parents=True)
     (other / "dvc.lock").write_text(LOCK)
-    monkeypatch.chdir(other)
     remove_noted(other)
     assert run.exists()
-    remove_if_noted_here(run)  # whose stage runs again though its lock has the result
+
+
+def test_an_earlier_run_of_the_same_result_notes_nothing(run, tmp_path):
+    """Other code, say, that came to the same bytes: the lock still has the old deps."""
+    lock = Path("dvc.lock")
+    lock.write_text(LOCK)
+    mark_finished(run, Path("network"))
+    remove_noted(tmp_path)
+    assert run.exists()
+    written = lock.stat().st_mtime_ns + 1  # DVC writes it, whatever it has to say
+    os.utime(lock, ns=(written, written))
+    remove_noted(tmp_path)
     assert not run.exists()
+
+
+def test_a_removal_that_was_cut_off_is_done_the_next_time(run, tmp_path, monkeypatch):
+    Path("dvc.lock").write_text(LOCK)
+    removed = []
+    original = Path.unlink
+
+    def killed(path, **options):
+        if path.suffix != ".lock":
+            removed.append(path.name)
+            if len(removed) == 2:
+                raise KilledError
+        original(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(KilledError):
+        remove_noted(tmp_path)
+    assert [path.name for path in run.iterdir()] == [MARK]
+    monkeypatch.setattr(Path, "unlink", original)
+    remove_noted(tmp_path)
+    assert not run.exists()
+
+
+class KilledError(BaseException):
+    """Stands for a kill at this moment."""
+
+
+def test_what_cannot_be_removed_keeps_no_stage_from_running(
+    run, tmp_path, monkeypatch, caplog
+):
+    Path("dvc.lock").write_text(LOCK)
+    (run / "folder").mkdir()  # which cannot be unlinked
+    remove_noted(tmp_path)
+    (message,) = caplog.messages
+    assert message.startswith(f"{run}: is of no use any more, and stays: [Errno ")
 
 
 def test_of_a_workspace_that_is_gone_the_cache_has_the_result(run, tmp_path):
@@ -87,7 +132,6 @@ def test_a_mark_that_is_none_notes_nothing(run, tmp_path, text):
     (run / MARK).write_text(text)
     Path("dvc.lock").write_text(LOCK)
     remove_noted(tmp_path)
-    remove_if_noted_here(run)
     assert run.exists()
 
 

@@ -98,6 +98,9 @@ def test_losses_are_compared_with_those_of_the_round_before():
         done = Round(position.round + 1, labels, 1, {}, epochs)
         progress.rounds.append((position, done))
     assert progress.losses() == ([2.0], [4.0, 3.0])
+    few = progress.rounds[-1][1]._replace(num_clusters=3)  # three times as many
+    progress.rounds[-1] = (progress.rounds[-1][0], few)
+    assert progress.losses() == ([2.0], [])
     progress.rounds.pop()
     assert progress.losses() == ([9.0], [])
 

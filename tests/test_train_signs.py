@@ -54,6 +54,7 @@ def test_a_camera_without_an_image_in_a_cluster_is_told():
         ([9.0, 8.0], [5.0, 7.0], 0),
         ([9.0, 8.0], [1.0], 0),  # the round before was shorter
         ([9.0], [], 0),
+        ([9.0], [0.0], 0),
     ],
 )
 def test_the_same_epoch_of_the_round_before_counts_too(losses, before, num):

@@ -17,7 +17,8 @@ from crosscam.cluster.distances import Distances
 from crosscam.data.sending import sent
 
 ROWS = 512  # at a time: with those of the result, they are all the memory that is taken
-SHARE = 0.5  # of the memory, for the result
+# Of the memory, for the result: images may take half of what is free.
+SHARE = 0.25
 
 
 def fits(num_images: int, device: torch.device) -> bool:

@@ -141,7 +141,7 @@ class Memory(NamedTuple):
         return self.process + trained + max(self.step, self.clustering)
 
     def on_gpu(self) -> float:
-        """Return the most on a GPU; distances go there only as far as there is room."""
+        """Return the most on a GPU but for distances, a quarter of it at most."""
         return self.weights + self.images + self.step
 
     def beside_gpu(self) -> float:

@@ -123,10 +123,15 @@ class Progress:
         return self.rounds[-1][1].epochs
 
     def losses(self) -> tuple[list[float], list[float]]:
-        """Return those of the round under way, and of the one of its kind before it."""
+        """Return those of the round under way, and of the one of its kind before it.
+
+        None of that before if it had less than half as many clusters: a loss over more
+        classes is larger.
+        """
         position, current = self.rounds[-1]
         kind = [done for p, done in self.rounds[:-1] if p.name == position.name]
-        before = kind[-1].epochs if kind else []
+        alike = bool(kind) and current.num_clusters <= 2 * kind[-1].num_clusters
+        before = kind[-1].epochs if alike else []
         return [e.loss for e in current.epochs], [e.loss for e in before]
 
     def add(self, epoch: Epoch) -> None:

@@ -28,12 +28,7 @@ from crosscam.model.heads import HeadParams
 from crosscam.model.network import Network
 from crosscam.processes import from_first, is_first
 from crosscam.room import check_disk
-from crosscam.runs import (
-    mark_finished,
-    remove_if_noted_here,
-    runs_folder,
-    workspace_runs,
-)
+from crosscam.runs import mark_finished, runs_folder, workspace_runs
 from crosscam.train.progress import Progress
 from crosscam.train.run_key import run_key
 from crosscam.train.state import StateError, restore, state_of
@@ -231,7 +226,6 @@ def kept_run(
     for each in sorted({runs, here}):
         remove_stale(each)
     with locked(here / f"{stage}-{place:08x}.lock"), locked(runs / f"{key}.lock"):
-        remove_if_noted_here(folder)
         folder.mkdir(exist_ok=True)
         for cut_off in sorted(folder.glob(".*.tmp")):
             cut_off.unlink()

@@ -118,10 +118,11 @@ def loss_signs(losses: Sequence[float], before: Sequence[float] = ()) -> list[st
         Of those of the round of this kind before it.
     """
     *earlier, last = losses
+    same = before[len(earlier)] if len(before) > len(earlier) else 0.0
     if earlier and last > EXPLODED * min(earlier):
         lowest, where = min(earlier), "in an earlier epoch"
-    elif before[len(earlier) :] and last > EXPLODED * before[len(earlier)]:
-        lowest, where = before[len(earlier)], "in this epoch of the round before"
+    elif 0 < EXPLODED * same < last:  # 0: one cluster per camera, nothing to tell apart
+        lowest, where = same, "in this epoch of the round before"
     else:
         return []
     return [

@@ -59,12 +59,14 @@ def main() -> None:
 def begun(
     kind: str, arguments: argparse.Namespace, results: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what there is of a kind before this part: nothing without `--more`."""
+    """Return what there is of a kind before this part: nothing without `--more`.
+
+    Nor what does not say how many chains it had: it is of before all that is counted.
+    """
     earlier = results.get(kind, {}) if arguments.more else {}
-    outcomes = earlier.get("outcomes", [])
-    # Files of before there was --more do not say how many chains: not more than this.
-    chains = earlier.get("chains", len(outcomes))
-    return {"seed": arguments.seed, "chains": chains, "outcomes": outcomes}
+    if "chains" not in earlier:
+        earlier = {"chains": 0, "outcomes": []}
+    return earlier | {"seed": arguments.seed}
 
 
 def job_of(kind: str, arguments: argparse.Namespace, case: Case, folder: Path) -> Job:

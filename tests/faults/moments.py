@@ -169,9 +169,13 @@ def beginning(command: Repro, moment: Moment) -> Callable[[Sequence[Process]], b
     """
     folder, seen = command.clone.folder, False
     before = {state.file for state in states(folder)}
+    # Of this command no stage runs yet: those are orphans, whose end is not its own.
+    orphans = {process.pid for process in command.clone.processes() if process.stage}
 
     def has_begun(processes: Sequence[Process]) -> bool:
         nonlocal seen
+        if moment.end:
+            processes = [each for each in processes if each.pid not in orphans]
         stage = furthest(processes)
         ended, seen = seen and stage != moment.stage, seen or stage == moment.stage
         if moment.end:

@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from crosscam.files import write_json
 from crosscam.locks import locked
@@ -111,11 +112,12 @@ def _is_noted(folder: Path) -> bool:
     a temporary one of DVC's: whether its cache has it, if that lies in the repository.
     """
     try:
-        mark = json.loads((folder / MARK).read_text("utf-8"))
+        mark: dict[str, Any] = json.loads((folder / MARK).read_text("utf-8"))
         lock, md5 = Path(mark["lock"]), mark["md5"]
         if not lock.parent.exists():
             repository = Path(lock.as_posix().split(TEMPORARY)[0])
-            return (repository / CACHE / md5[:2] / md5[2:]).exists()
+            cached: Path = repository / CACHE / md5[:2] / md5[2:]
+            return cached.exists()
         listed: bool = md5 in lock.read_text("utf-8")
         return listed and _written(lock) != mark["written"]
     except (OSError, KeyError, TypeError, ValueError):

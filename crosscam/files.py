@@ -81,11 +81,12 @@ def _remove_leftovers(path: Path) -> None:
     prefix = f".{path.name}."
     for left in sorted(path.parent.glob(f"{glob.escape(prefix)}*.tmp")):
         process = left.name.removeprefix(prefix).partition(".")[0]
-        if process.isdecimal() and not _is_alive(int(process)):
+        if process.isdecimal() and not is_alive(int(process)):
             left.unlink(missing_ok=True)
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Return whether there is a process of this number on this machine, anybody's."""
     try:
         os.kill(process, 0)  # sends nothing
     except ProcessLookupError:

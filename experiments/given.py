@@ -86,7 +86,8 @@ def known() -> Known:
     # That of the last run, which params.yaml may no longer name.
     unzip = (locked.get("stages") or {}).get("unzip") or {}
     last = ((unzip.get("params") or {}).get("params.yaml") or {}).get("archive")
-    named = {archive, last if last and Path(last) not in outs else archive}
+    # The synthetic one is an output: that of the last run is made again.
+    named = {archive} if last is None or Path(last) in outs else {archive, last}
     return Known(outs, frozenset(_places(named)))
 
 

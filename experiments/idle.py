@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from crosscam.files import is_alive
 from experiments.given import CleanError
 from experiments.runs import states
 
@@ -32,7 +32,7 @@ def check_idle(temporary: Path) -> None:
     file = temporary / "rwlock"
     text = file.read_text() if file.exists() else ""
     pids = {int(pid) for pid in re.findall(r'"pid": (\d+)', text)}
-    running += [f"process {pid}" for pid in sorted(pids) if _alive(pid)]
+    running += [f"process {pid}" for pid in sorted(pids) if is_alive(pid)]
     if running:
         raise CleanError(
             f"DVC is at work ({', '.join(running)}): nothing was removed: "
@@ -89,13 +89,3 @@ def _stages(clone: Path) -> Iterator[tuple[str, str]]:
                 names = [word.decode(errors="replace") for word in words]
                 if stage := next((n for n in names if n.startswith("stages.")), ""):
                     yield entry.name, stage
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

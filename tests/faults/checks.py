@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from crosscam.runs import MARK
 from tests.faults.clone import EDIT, EDITED, NOTES, Clone, CommandError
-from tests.faults.states import FINISHED
 
 OURS = r"\..+\.\d+\.\w+\.tmp"  # .<name>.<process>.<random>.tmp
 WAITED = "held by process"
@@ -119,7 +119,7 @@ def left_behind(clone: Clone) -> list[str]:
     files = [p for p in (folder / ".runs").rglob("*") if p.is_file()]
     if clone.goal:
         # A later stage, which does not come, removes the state of a finished one.
-        files = [p for p in files if not (p.parent / FINISHED).exists()]
+        files = [p for p in files if not (p.parent / MARK).exists()]
     for top in ("data", "metrics", "models", "plots"):
         found = (folder / top).rglob("*.tmp")
         files += [path for path in found if re.fullmatch(OURS, path.name)]

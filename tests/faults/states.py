@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
+from crosscam.runs import MARK
+
 TRAINING = ("intra", "inter")  # the stages that keep states
-FINISHED = "finished.json"  # beside the state of a run that has written its results
 
 
 class State(NamedTuple):
@@ -50,6 +51,6 @@ def _found(runs: Path) -> Iterator[State]:
         yield State(
             path.parent.name.rpartition("-")[0],
             sum(len(epochs) for *_, epochs in about["rounds"]),
-            (path.parent / FINISHED).exists(),
+            (path.parent / MARK).exists(),
             (stat.st_ino, stat.st_mtime_ns),
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, get_type_hints
 
 import numpy as np
+import safetensors.numpy
 import torch
 from PIL import Image
 
@@ -24,14 +25,19 @@ from crosscam.data.layout import recognise
 from crosscam.data.packed import TEST_COLUMNS, read_index, read_table
 from crosscam.data.packing import scan
 from crosscam.data.split import split
-from crosscam.files import NpzError, read_npz, write_npz
+from crosscam.files import NpzError, read_npz, write_npz, write_safetensors
 from crosscam.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from crosscam.model.convert.foreign import read_foreign
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Architecture, Network
 from crosscam.params import ParamsError, parse_params
+from crosscam.train.optimise import Phase, TrainingError
+from crosscam.train.progress import Progress
+from crosscam.train.resume import checksum, read_state
+from crosscam.train.state import StateError, restore
 from stages import evaluate, extract, inter, intra, synthesize, unzip
 from stages import split as split_stage
+from tests.tiny import SETTING, kept_state, tiny_network
 from tests.zips import (
     duke_members,
     jpeg,
@@ -56,7 +62,7 @@ class Target(NamedTuple):
     read
         Reads it from a path.
     error
-        The only one that it may raise.
+        The only ones that it may raise.
     suffix
         Of the files' names, where the reader goes by it.
     """
@@ -64,7 +70,7 @@ class Target(NamedTuple):
     name: str
     draw: Callable[[np.random.Generator], bytes]
     read: Callable[[Path], object]
-    error: type[Exception]
+    error: type[Exception] | tuple[type[Exception], ...]
     suffix: str = ""
 
 
@@ -201,6 +207,58 @@ def spoiled_checkpoint(rng: np.random.Generator) -> bytes:
     return len(encoded).to_bytes(8, "little") + encoded + data[start:]
 
 
+# States of unfinished runs
+
+RUN = "intra-0123456789abcdef"
+
+
+@cache
+def state() -> bytes:
+    """Return the state of a round of two epochs."""
+    with tempfile.TemporaryDirectory() as folder:
+        return kept_state(Path(folder) / RUN).read_bytes()
+
+
+def spoiled_state(rng: np.random.Generator) -> bytes:
+    """Return a state with faults anywhere, or with a sum that says there are none."""
+    if rng.random() < 0.2:
+        return spoiled(state(), rng)
+    arrays = safetensors.numpy.load(state())
+    header = state()[8 : 8 + int.from_bytes(state()[:8], "little")]
+    about = json.loads(json.loads(header)["__metadata__"]["crosscam"])
+    if forge_arrays := rng.random() < 0.5:
+        _change(arrays, rng)
+    about["sum"] = checksum(arrays)
+    text = json.dumps(about) if forge_arrays else reworded(json.dumps(about), rng)
+    metadata = {"crosscam": text.encode(errors="replace").decode()}
+    return _made(lambda path: write_safetensors(path, arrays, metadata))
+
+
+def _change(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> None:
+    """Take out, rename, cut, retype or fill a few arrays."""
+    for name in rng.choice(sorted(arrays), rng.integers(1, 4), replace=False):
+        array = arrays.pop(name)
+        kind = pick(rng, ("f2", "f8", "i4", "i8", "u1", "?"))
+        changed = {
+            "taken out": {},
+            "renamed": {pick(rng, sorted(arrays)): array},
+            "cut": {name: array.reshape(-1)[: rng.integers(0, 9)]},
+            "in one row": {name: array.reshape(1, -1)},
+            "of another type": {name: array.astype(kind)},
+            "full": {name: np.full_like(array, pick(rng, (0, -1, 127)))},
+        }
+        arrays |= changed[pick(rng, tuple(changed))]
+
+
+def read_run(path: Path) -> None:
+    """Do what a training stage does before it goes on with a run."""
+    progress = Progress(tiny_network())
+    restore(progress, *read_state(path, RUN), SETTING.head)
+    heads = progress.rounds[-1][1].heads.values()
+    phase = Phase(progress.network, heads, SETTING.optim, lr=0.002, num_epochs=2)
+    phase.restore(progress.optimizer_state or {})
+
+
 @cache
 def foreign() -> tuple[bytes, ...]:
     """Return checkpoints of torch, in its new and its old form."""
@@ -237,6 +295,7 @@ TARGETS = (
     ),
     Target("arrays", lambda rng: spoiled(arrays(), rng), read_npz, NpzError),
     Target("checkpoints", spoiled_checkpoint, load_checkpoint, CheckpointError),
+    Target("states", spoiled_state, read_run, (StateError, TrainingError)),
     Target(
         "foreign checkpoints",
         lambda rng: spoiled(pick(rng, foreign()), rng),

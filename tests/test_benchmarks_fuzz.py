@@ -11,7 +11,11 @@ from benchmarks.fuzz import Target, fuzz
 from benchmarks.fuzz_targets import TARGETS
 from benchmarks.mutations import reworded, spoiled
 
-NUM_INPUTS = {"params": 10, "checkpoints": 15}  # the others are ten times as fast
+NUM_INPUTS = {
+    "params": 10,
+    "checkpoints": 15,
+    "states": 40,
+}  # the others are much faster
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)

@@ -17,7 +17,8 @@ from tests.hostile.accepted import ACCEPTED
 from tests.hostile.archives import ESCAPE
 from tests.hostile.case import Builder, Case
 from tests.hostile.corpus import CORPUS
-from tests.hostile.page import PAGE, page
+from tests.hostile.page import PAGE, page, state_section
+from tests.hostile.states import RUN, STATES, sound, taken_up
 from tests.hostile.workspace import (
     ROOT,
     make_template,
@@ -25,8 +26,11 @@ from tests.hostile.workspace import (
     snapshot,
     spoiled,
 )
+from tests.tiny import state_bytes, tiny_network
 
-texts: dict[Case, str] = {}  # what each case was told, as far as the tests have come
+# What each case was told, as far as the tests have come, and of each state.
+texts: dict[Case, str] = {}
+states: dict[Builder, str] = {}
 
 # A few of them as a user runs them, in a process of its own.
 PROGRAMS = {
@@ -77,9 +81,29 @@ def assert_clear(text: str) -> None:
     assert "Traceback" not in text
 
 
+@pytest.mark.parametrize("build", STATES, ids=lambda f: f.__name__)
+def test_a_state_that_is_not_to_be_used_is_put_aside(
+    build: Builder, tmp_path: Path
+) -> None:
+    parent = tmp_path / "workspace"
+    text, progress = taken_up(parent, build)
+    assert progress.rounds == []  # from the start
+    assert state_bytes(progress.network) == state_bytes(tiny_network())
+    file = tmp_path / "again" / Path(RUN).name / "state.safetensors"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(sound())
+    build(file)
+    assert list(snapshot(parent)) == [".runs", RUN, f"{RUN}.state.unusable"]
+    assert (parent / f"{RUN}.state.unusable").read_bytes() == file.read_bytes()
+    assert_clear(text)
+    states[build] = text
+    assert state_section(build, text) in PAGE.read_text()
+
+
 def test_the_page_is_whole() -> None:
-    if len(texts) == len(CORPUS):  # all of them have run in this process
-        assert PAGE.read_text() == page(texts)
+    # All of them have run in this process.
+    if len(texts) == len(CORPUS) and len(states) == len(STATES):
+        assert PAGE.read_text() == page(texts, states)
     assert len({case_id(case) for case in CORPUS}) == len(CORPUS) >= 60
 
 

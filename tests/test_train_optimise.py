@@ -81,6 +81,26 @@ def test_a_state_of_no_parameter_is_told(key):
         run.restore({key: torch.zeros(2)})
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({"0.momentum_buffer": torch.zeros((), dtype=torch.int64)}, "is of no param"),
+        ({"0.step": torch.zeros(())}, r"0.step of shape \(\) is of no parameter"),
+    ],
+)
+def test_a_state_of_another_optimiser_is_told(state, told):
+    with pytest.raises(TrainingError, match=told):
+        phase(Weight(), Weight(), SGD).restore(state)
+
+
+def test_a_part_that_is_missing_is_told():
+    run = phase(Weight(), Weight(), replace(PLAIN, name="adamw"))
+    state = {f"0.{name}": torch.zeros(()) for name in ("step", "exp_avg")}
+    told = r"a parameter of shape \(\) has \['step', 'exp_avg'\]: remove .runs"
+    with pytest.raises(TrainingError, match=told):
+        run.restore(state)
+
+
 def test_adamw_takes_steps_of_the_learning_rate(network, head):
     run = phase(network, head, replace(PLAIN, name="adamw"))
     run.run_epoch(0, BATCHES[:1], lambda rows: 7 * head.value - 7 * network.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,8 +15,9 @@ from crosscam.model.heads import HeadParams
 from crosscam.model.network import Architecture, Network
 from crosscam.train.devices import ComputeParams
 from crosscam.train.inter import InterParams, MixParams, TripletParams
-from crosscam.train.intra import IntraParams
+from crosscam.train.intra import IntraParams, intra_round
 from crosscam.train.optimise import OptimParams
+from crosscam.train.resume import KeptRun
 from crosscam.train.rounds import Position, Setting, TrainingSet
 from crosscam.train.views import DistilParams
 
@@ -80,3 +82,12 @@ def state_bytes(*modules: torch.nn.Module) -> bytes:
     """Return all weights, one after the other."""
     tensors = [value for module in modules for value in module.state_dict().values()]
     return b"".join(tensor.contiguous().numpy().tobytes() for tensor in tensors)
+
+
+def kept_state(folder: Path) -> Path:
+    """Keep an intra-camera round of two epochs in a folder; return its state."""
+    run = KeptRun(folder)
+    progress = run.progress(tiny_network(), SETTING.head)
+    given = tiny_images(), INTRA, SETTING, FIRST_INTRA, 2, 0.002
+    intra_round(progress.network, *given, progress)
+    return run.file

@@ -19,6 +19,9 @@ from crosscam.shares import dealt
 from crosscam.train.gradients import share_gradients
 
 STEP = "step"  # torch's name for the number of steps of a parameter
+# What torch keeps of each parameter that has had a step.
+PARTS = {"sgd": {"momentum_buffer"}, "adamw": {STEP, "exp_avg", "exp_avg_sq"}}
+STARTS_ANEW = "the state of this run: {}: remove .runs, and the run starts anew"
 
 
 class TrainingError(ValueError):
@@ -94,6 +97,7 @@ class Phase:
             {"params": others, "lr": lr},
         ]
         self.optimizer = _optimizer(groups, params, lr)
+        self.parts = PARTS[params.name]
         self.bases = [group["lr"] for group in self.optimizer.param_groups]
         self.cosine = params.schedule == "cosine"
         self.num_epochs = num_epochs
@@ -154,23 +158,26 @@ class Phase:
         Raises
         ------
         TrainingError
-            If a parameter or a shape differs.
+            If a parameter, a shape or a type differs, or a part is missing.
         """
         parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
+        known = {str(number): parameter for number, parameter in enumerate(parameters)}
         for key, value in state.items():
             number, _, name = key.partition(".")
-            known = number.isdecimal() and int(number) < len(parameters)
-            parameter = parameters[int(number)] if known else value
+            parameter = known.get(number, value)
             # In the parameter's own order of memory: along another one, fused products
             # and sums of an optimiser's step round differently. And on its device, but
             # for the number of steps, which torch holds on the CPU.
             alike = torch.empty_like(torch.empty(()) if name == STEP else parameter)
-            if not known or value.shape != alike.shape:
-                raise TrainingError(
-                    f"the state of this run: {key} of shape {tuple(value.shape)} is of "
-                    "no parameter: remove .runs, and the run starts anew"
-                )
+            same = (value.shape, value.dtype) == (alike.shape, alike.dtype)
+            if number not in known or name not in self.parts or not same:
+                what = f"{key} of shape {tuple(value.shape)} is of no parameter"
+                raise TrainingError(STARTS_ANEW.format(what))
             self.optimizer.state[parameter][name] = alike.copy_(value)
+        for parameter, values in self.optimizer.state.items():
+            if values.keys() != self.parts:
+                what = f"a parameter of shape {tuple(parameter.shape)} has {[*values]}"
+                raise TrainingError(STARTS_ANEW.format(what))
 
     def _check_finite(self, number: int, total: float) -> None:
         parameters = [p for g in self.optimizer.param_groups for p in g["params"]]

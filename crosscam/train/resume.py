@@ -26,6 +26,7 @@ from crosscam.files import write_safetensors
 from crosscam.locks import locked, remove_stale
 from crosscam.model.heads import HeadParams
 from crosscam.model.network import Network
+from crosscam.params import shown
 from crosscam.processes import from_first, is_first
 from crosscam.room import check_disk
 from crosscam.runs import mark_finished, runs_folder, workspace_runs
@@ -177,13 +178,15 @@ def read_state(file: Path, key: str) -> State:
             about = json.loads((opened.metadata() or {})["crosscam"])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
         found = about["format"], about["key"]
-    except (KeyError, OSError, SafetensorError, TypeError, ValueError) as error:
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    except (OSError, SafetensorError, ValueError) as error:
         raise StateError(f"it is no state of a run, {error}") from error
+    except (KeyError, RecursionError, TypeError) as error:
+        raise StateError("it is no state of a run but holds something else") from error
     if found != (FORMAT, key):
         raise StateError(
-            f"it must be {FORMAT} of {key}, got {' of '.join(map(str, found))}"
+            f"it must be {FORMAT} of {key}, got {' of '.join(map(shown, found))}"
         )
-    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     if checksum(arrays) != about.get("sum"):
         raise StateError("it is damaged, its sum is not the one it was written with")
     return tensors, about

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +12,33 @@ from torch import Tensor
 
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Network
+from crosscam.params import (
+    Count,
+    NonNegative,
+    ParamsError,
+    Positive,
+    Within,
+    parse_tree,
+)
 from crosscam.train.devices import device_of
 from crosscam.train.optimise import Epoch
 from crosscam.train.progress import Position, Progress, Round
 
+_Index = Annotated[int, Within(0)]
+_Position = tuple[Literal["intra", "inter"], _Index, Count, _Index]
+_Epoch = tuple[float, NonNegative, Count, Count, Positive]
+
 
 class StateError(ValueError):
     """A state that is not one of this run."""
+
+
+@dataclass(frozen=True)
+class _About:
+    """What `state_of` says beside the arrays."""
+
+    rounds: tuple[tuple[_Position, _Index, tuple[_Epoch, ...]], ...]
+    cameras: tuple[Annotated[int, Within(-1)], ...]
 
 
 def state_of(progress: Progress) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -57,7 +78,7 @@ def restore(
     progress
         Its network gets the state's weights, unless these do not fit.
     tensors, about
-        Of `state_of`.
+        Of `state_of`; `about` as JSON gives it back.
     params
         Of the heads.
 
@@ -68,46 +89,57 @@ def restore(
     """
     network = progress.network
     weights = _part("network", tensors)
-    if _shapes(weights) != _shapes(network.state_dict()):
+    if _kinds(weights) != _kinds(network.state_dict()):
         raise StateError("its weights are not those of this network")
     try:
+        kept = parse_tree(about, _About, "its metadata")
         heads = {
             c: _head(network, _part(f"heads.{c}", tensors), params)
-            for c in about["cameras"]
+            for c in kept.cameras
         }
+        labels = [_labels(tensors, n, r[1]) for n, r in enumerate(kept.rounds)]
         rounds = [
             (
-                Position(*p),
-                Round(
-                    p[1] + 1,
-                    _labels(tensors, number),
-                    num,
-                    {},
-                    [Epoch(*e) for e in epochs],
-                ),
+                Position(*position),
+                Round(position[1] + 1, found, num, {}, [Epoch(*e) for e in epochs]),
             )
-            for number, (p, num, epochs) in enumerate(about["rounds"])
+            for (position, num, epochs), found in zip(kept.rounds, labels, strict=True)
         ]
         position, current = rounds.pop()
-    except (IndexError, KeyError, RuntimeError, TypeError) as error:
+    except (IndexError, KeyError, RuntimeError) as error:
         raise StateError(f"it lacks a part, {type(error).__name__}: {error}") from error
+    except ParamsError as error:
+        raise StateError(str(error).partition("\n")[0]) from error
+    if len({len(found) for found in labels}) > 1:
+        raise StateError("its rounds have labels of different numbers of images")
     network.load_state_dict(weights)
     progress.rounds = [*rounds, (position, current._replace(heads=heads))]
     progress.optimizer_state = _part("optimizer", tensors)
 
 
 def _head(network: Network, weights: dict[str, Tensor], params: HeadParams) -> Head:
-    neck = network.architecture.neck == "head"
-    head = Head(network.feature_size, len(weights["weight"]), params, neck)
+    weight, size = weights["weight"], network.feature_size
+    # Before one is made: a file of a few bytes could ask for any number of classes.
+    if weight.ndim != 2 or weight.shape[1] != size or not len(weight):
+        raise StateError(
+            f"a head of {tuple(weight.shape)} is none over {size} features"
+        )
+    head = Head(size, len(weight), params, neck=network.architecture.neck == "head")
+    if _kinds(weights) != _kinds(head.state_dict()):
+        raise StateError("a head is not of these parameters")
     head.load_state_dict(weights)
     return head.to(device_of(network))
 
 
-def _labels(tensors: Mapping[str, Tensor], number: int) -> NDArray[np.int32]:
+def _labels(
+    tensors: Mapping[str, Tensor], number: int, num_clusters: int
+) -> NDArray[np.int32]:
     name = f"labels.{number}"
     labels: NDArray[np.int32] = tensors[name].numpy()
-    if labels.ndim != 1 or labels.dtype != np.int32:
+    if labels.ndim != 1 or labels.dtype != np.int32 or not len(labels):
         raise StateError(f"{name} of {labels.dtype}, {labels.shape}, are no labels")
+    if labels.min() < -1 or labels.max() >= num_clusters:
+        raise StateError(f"{name} are not of {num_clusters} clusters")
     return labels
 
 
@@ -124,5 +156,5 @@ def _part(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+def _kinds(tensors: Mapping[str, Tensor]) -> dict[str, tuple[object, ...]]:
+    return {name: (value.dtype, *value.shape) for name, value in tensors.items()}

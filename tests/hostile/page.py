@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.hostile.accepted import ACCEPTED
-from tests.hostile.case import Case, said_of
+from tests.hostile.case import Builder, Case, said_of
 from tests.hostile.corpus import CORPUS
+from tests.hostile.states import STATES, taken_up
 from tests.hostile.workspace import make_template, outcome, spoiled
 
 PAGE = Path(__file__).parents[1] / "golden/hostile.md"
@@ -23,12 +24,21 @@ every earlier file as it was, and with nothing new anywhere.
 """
 
 
-def page(texts: dict[Case, str]) -> str:
-    """Return the page for the text of each case."""
+STATES_SAID = """\
+## States of runs
+
+A training stage that finds one of these beside its run puts it aside, says so, and
+trains from the start.
+"""
+
+
+def page(texts: dict[Case, str], states: dict[Builder, str]) -> str:
+    """Return the page for the text of each case, and of each state."""
     parts = [INTRODUCTION, _table(texts)]
     for family, cases in itertools.groupby(texts, key=lambda case: case.family):
         parts.append(f"## {family.capitalize()}\n")
         parts += [_section(case, texts[case]) for case in cases]
+    parts += [STATES_SAID, *(state_section(*said) for said in states.items())]
     parts += ["## Odd, but taken\n", *_accepted()]
     return "\n".join(parts)
 
@@ -43,6 +53,12 @@ def _table(texts: dict[Case, str]) -> str:
 def _section(case: Case, text: str) -> str:
     command = f"python -m {' '.join(case.command)}"
     return f"**{case.name}**: {case.about} `{command}`\n\n```\n{text}\n```\n"
+
+
+def state_section(build: Builder, text: str) -> str:
+    """Return what the page says of a state."""
+    name, about = said_of(build)
+    return f"**{name}**: {about}\n\n```\n{text}\n```\n"
 
 
 def _accepted() -> Iterator[str]:
@@ -64,4 +80,7 @@ def main() -> None:
             text = outcome(workspace, case.command)
             assert text is not None, f"{case.name}: was taken"
             texts[case] = text
-    PAGE.write_text(page(texts))
+        states = {
+            build: taken_up(Path(folder) / build.__name__, build)[0] for build in STATES
+        }
+    PAGE.write_text(page(texts, states))

@@ -4,7 +4,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: setup repro test lint bench recipe store requirements sheet clean help \
-	compare report browser plots-page show seeds paired needs journey servers faults
+	compare report score browser plots-page show seeds paired needs journey servers faults
 
 VENV ?= .venv
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
@@ -83,6 +83,9 @@ paired: $(VENV)/.runtime ## compare what make seeds wrote: A=iics-synthetic B=ii
 
 compare: $(VENV)/.runtime ## draw runs into one picture: REVS="main my-experiment workspace"
 	@$(PY) -m experiments.compare $(REVS) $(ARGS)
+
+score: $(VENV)/.runtime ## print the metrics of data/features.npz, without a training (after dvc repro extract)
+	@$(PY) -m experiments.score
 
 report: $(VENV)/.runtime ## write the run as one HTML page, reports/report.html
 	@$(PY) -m experiments.report $(ARGS)

@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from crosscam.experiment.overrides import overrides
+from crosscam.experiment.spread import SpreadError, difference
 from crosscam.experiment.tables import between_marks
 from crosscam.files import write_bytes, write_json
 from experiments.revisions import state
@@ -59,6 +60,17 @@ ROWS = {
     "intra": Row("IIDS, intra-camera stage alone", "iids", INTRA),
     "inter": Row("IIDS, inter-camera stage alone", "iids", INTER),
 }
+# What a part is worth: the row with it, the row without.
+EFFECTS = {
+    "clusters by quantile": ("quantile", "fixed"),
+    "AIBN": ("aibn", "quantile"),
+    "TNorm": ("tnorm", "aibn"),
+    "self-distillation": ("distil", "tnorm"),
+    "no single images, μ0 = 0.01": ("iids", "distil"),
+    "μ": ("iids", "mu0"),
+    "the intra-camera stage (both, beside inter alone)": ("iids", "inter"),
+    "the inter-camera stage (both, beside intra alone)": ("iids", "intra"),
+}
 BACKBONES: dict[str, dict[str, Any]] = {
     "resnet": {},
     "convnext": {
@@ -84,6 +96,7 @@ def main() -> None:
     done = {n: one.metrics | commit for n, one in found().items() if n in names}
     write_json(RESULTS, dict(sorted((before | done).items())))
     insert("ablation", table(known(RESULTS)))
+    insert("effects", effects(known(RESULTS)))
 
 
 def experiment(seed: int, backbone: str, row: str) -> Wanted:
@@ -128,6 +141,34 @@ def table(results: dict[str, Any]) -> str:
     seeds = sorted({int(name.rpartition("-")[2]) for name in results})
     lines += ["", f"Percent, mean ± standard deviation; seeds {seeds}."]
     return "\n".join(lines) + "\n"
+
+
+def effects(results: dict[str, Any]) -> str:
+    """Return what each part adds to mAP, in points, with its interval, as Markdown."""
+    lines = ["| mAP, points | ResNet | ConvNeXt |", "|---|--:|--:|"]
+    for label, rows in EFFECTS.items():
+        cells = [effect(results, backbone, *rows) for backbone in BACKBONES]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    note = "Mean of the differences by seed (95 % interval); bold: it leaves out 0."
+    return "\n".join([*lines, "", note]) + "\n"
+
+
+def effect(results: dict[str, Any], backbone: str, with_it: str, without: str) -> str:
+    """Return how far two rows are apart, over the seeds that both have."""
+    both = [
+        {
+            int(name.rpartition("-")[2]): 100 * r["mAP"]
+            for name, r in results.items()
+            if of(name, row, backbone)
+        }
+        for row in (without, with_it)
+    ]
+    try:
+        (found, resolved, _) = difference(*both)
+    except SpreadError:
+        return "—"
+    text = f"{found.mean:+.1f} ({found.low:+.1f} to {found.high:+.1f})"
+    return f"**{text}**" if resolved else text
 
 
 def of(name: str, row: str, backbone: str) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.ablation import DISTIL, ROOT, STYLES, Row, insert, known
 from crosscam.files import write_json
+from experiments.revisions import state
 from experiments.runs import METRICS, dvc
 from recipes import __main__ as recipes
 
@@ -42,7 +43,7 @@ ROWS = {
     "aibn": Row("… + AIBN", RECIPE, AIBN),
     "tnorm": Row("… + TNorm", RECIPE, AIBN | STYLES),
     "iids": Row(
-        "**IIDS** (… + self-distillation, no single images, μ0 = 0.01)",
+        "… + self-distillation, no single images, μ0 = 0.01 (IIDS, by count)",
         RECIPE,
         AIBN | STYLES | DISTIL | LAST,
     ),
@@ -62,7 +63,7 @@ def main() -> None:
 
 
 def measured(row: Row) -> dict[str, Any]:
-    """Return the metrics of one row's run, and its minutes."""
+    """Return the metrics of one row's run, its minutes and the commit."""
     recipes.main(["--force", row.recipe])
     sets = [
         part
@@ -73,7 +74,8 @@ def measured(row: Row) -> dict[str, Any]:
     dvc("exp", "run", *sets)
     minutes = (time.perf_counter() - start) / 60
     found: dict[str, Any] = json.loads((ROOT / METRICS).read_text())
-    return found | {"minutes": round(minutes, 1)}
+    about = {"minutes": round(minutes, 1), "commit": state().commit}
+    return found | about
 
 
 def table(results: dict[str, Any]) -> str:

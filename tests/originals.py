@@ -150,9 +150,11 @@ class OriginalConvNeXt(nn.Module):
     ----------
     aibn_from
         0: stem and all stages; 2: stages 3 and 4 (from 1); 4: none.
+    num_cameras
+        With styles after stages 1, 2 and 3, unless 0.
     """
 
-    def __init__(self, aibn_from):
+    def __init__(self, aibn_from, num_cameras=0):
         super().__init__()
         sizes, depths = (96, 192, 384, 768), (3, 3, 9, 3)
         norm = [OriginalAIBN if i >= aibn_from else MapNorm for i in range(4)]
@@ -168,10 +170,17 @@ class OriginalConvNeXt(nn.Module):
             for i in range(4)
         )
         self.norm = nn.LayerNorm(768, eps=1e-6)
+        for number in (1, 2, 3) if num_cameras else ():
+            self.add_module(
+                f"tnorm{number}", OriginalTNorm(sizes[number - 1], num_cameras)
+            )
 
-    def forward(self, x):
-        for halve, stage in zip(self.downsample_layers, self.stages, strict=True):
+    def forward(self, x, sources=None, target=None):
+        pairs = zip(self.downsample_layers, self.stages, strict=True)
+        for number, (halve, stage) in enumerate(pairs, start=1):
             x = stage(halve(x))
+            if sources is not None and number < 4:
+                x = self.get_submodule(f"tnorm{number}")(x, sources, target)
         return self.norm(x.mean((2, 3)))
 
 

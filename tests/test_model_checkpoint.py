@@ -244,6 +244,35 @@ def test_from_a_checkpoint_of_another_architecture(saved):
         initial_network(other, 0, saved.name, saved.parent)
 
 
+def test_from_a_checkpoint_of_another_backbone(saved):
+    other = replace(TINY, backbone="test_convnext2")
+    told = r"is of test_convnext, model\.backbone is 'test_convnext2': set that, or"
+    with pytest.raises(CheckpointError, match=told):
+        initial_network(other, 0, saved.name, saved.parent)
+
+
+@pytest.mark.parametrize("tag", ["", ".r160_in1k"])
+def test_from_weights_that_say_whose_they_are(tag, tmp_path):
+    state = timm_state()
+    write_safetensors(tmp_path / "w.safetensors", state, {"timm": "test_convnext"})
+    own = replace(TINY, backbone=f"test_convnext{tag}")
+    initial_network(own, 0, "w.safetensors", tmp_path)
+    write_safetensors(tmp_path / "w.safetensors", state, {"timm": "test_convnext3"})
+    with pytest.raises(CheckpointError, match="is of test_convnext3, model"):
+        initial_network(own, 0, "w.safetensors", tmp_path)
+
+
+def test_another_stride_is_told(saved, caplog):
+    initial_network(TINY, 0, saved.name, saved.parent)
+    assert caplog.messages == []
+    other = replace(TINY, last_stride=2)
+    initial_network(other, 0, saved.name, saved.parent)
+    (message,) = caplog.messages
+    assert message == (
+        f"{saved}: was trained with a last stride of 1, model.last_stride is 2"
+    )
+
+
 def test_from_a_timm_state_dict(tmp_path):
     state = timm_state()
     write_safetensors(tmp_path / "w.safetensors", state, {})

@@ -201,14 +201,35 @@ def test_convnext_trained_for_reidentification(tmp_path, aibn, first):
         norm.adaptive_weight.fill_(-0.02)
         original.model.stages[2][3].adaptive_weight.fill_(1.3)
     path = saved(tmp_path / "c.pth.tar", {"state_dict": original.state_dict()})
-    found = convert.convert(path, SMALL)
-    network, heads = found.weights
+    found, (network, heads), _ = there_and_back(path)
     architecture = Architecture("convnext_tiny", {}, (64, 32), 2, "gap", "head", aibn)
     assert network.architecture == architecture
     assert list(heads) == [0, 1]
     num_blocks = {"none": 0, "deep": 9 + 3, "all": 3 + 3 + 9 + 3}[aibn]
     assert sum(map(len, found.left_out.values())) == num_blocks
     assert_same(network.eval()(IMAGES), original.model(IMAGES))
+
+
+@torch.no_grad()
+def test_convnext_with_styles_after_its_intra_stage(tmp_path):
+    """AIBN in stages 3 and 4, camera styles, a head per camera: all at once."""
+    original = shaken(OriginalReid(OriginalConvNeXt(2, num_cameras=2), 768, [3, 2]))
+    path = saved(tmp_path / "c.pth.tar", {"state_dict": original.state_dict()})
+    _, (network, heads), _ = there_and_back(path)
+    assert network.architecture == Architecture(
+        *("convnext_tiny", {}, (64, 32), 2, "gap", "head", "deep"), tnorm=True
+    )
+    network.eval()
+    assert_same(network(IMAGES), original.model(IMAGES))
+    sources = torch.tensor([1, 0, 1])
+    with network.styles.applied(Style(sources, torch.zeros(3, dtype=torch.int64))):
+        styled = network(IMAGES)
+    assert_same(styled, original.model(IMAGES, sources, 0))
+    assert not torch.allclose(styled, network(IMAGES), atol=0.1)
+    features = torch.randn(4, 768)
+    for camid in (0, 1):
+        expected = original.classifier[camid](features)
+        torch.testing.assert_close(heads[camid].eval()(features), expected)
 
 
 def test_facebooks_own_checkpoint(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -347,6 +348,85 @@ def test_every_system_has_every_dataset(
     assert small == (dataset == "synthetic")
 
 
+# The published settings, a value per key; MSMT17's epochs are apart.
+_KEYS = """
+    weights model.backbone model.last_stride model.aibn model.tnorm model.neck
+    intra.epochs inter.intra_epochs inter.rounds inter.epochs
+    intra.batch_per_camera inter.num_pids_per_batch inter.num_instances
+    intra.lr inter.lr optim.backbone_factor
+    intra.clusters.by inter.clusters.by intra.clusters.min_size inter.clusters.min_size
+    inter.mix.weight distil.cross_entropy distil.triplet
+"""
+KEYS = _KEYS.split()
+RESNET = "resnet50.tv_in1k"
+TINY, SMALL = "convnext_tiny.fb_in22k", "convnext_small.fb_in22k"
+PUBLISHED = {
+    "iics": f"""
+        timm {RESNET} 1 deep False head  2 2 40 2  8 16 4  0.005 0.01 0.1
+        count count 1 1  0.02 0.0 0.0""",
+    "iics-threshold": f"""
+        timm {RESNET} 1 deep False head  2 2 40 2  8 16 4  0.005 0.01 0.1
+        quantile quantile 1 1  0.02 0.0 0.0""",
+    "iids": f"""
+        timm {RESNET} 1 deep True head  3 3 40 2  8 16 4  0.005 0.01 0.1
+        quantile quantile 2 2  0.01 1.0 1.0""",
+    "convnext": f"""
+        timm {TINY} 2 none False head  3 3 40 2  4 8 4  0.005 0.005 0.1
+        quantile quantile 2 2  0.01 1.0 1.0""",
+    "convnext-aibn-tnorm": f"""
+        timm {TINY} 2 deep True head  3 3 40 2  4 8 4  0.005 0.005 0.1
+        quantile quantile 2 2  0.01 1.0 1.0""",
+}
+PUBLISHED |= {
+    f"{name}-small": PUBLISHED[name].replace(TINY, SMALL)
+    for name in ("convnext", "convnext-aibn-tnorm")
+}
+# What all of them have in common.
+ALIKE = {
+    "model.image_size": [256, 128],
+    "model.aibn_mix": 0.1,
+    "optim.name": "sgd",
+    "optim.momentum": 0.9,
+    "optim.weight_decay": 0.0005,
+    "optim.schedule": "constant",
+    "head.kind": "linear",
+    "intra.rounds": 1,
+    "intra.rerank.k1": 20,
+    "intra.rerank.k2": 6,
+    "intra.rerank.lambda_": 0.3,
+    "inter.rerank.k1": 20,
+    "inter.rerank.k2": 6,
+    "inter.rerank.lambda_": 0.3,
+    "intra.clusters.num_clusters": 600,
+    "inter.clusters.num_clusters": 800,
+    "inter.mix.power": 0.6,
+    "inter.triplet.weight": 1.0,
+    "inter.triplet.margin": 0.3,
+    "inter.lr_decay": 1.0,
+}
+QUANTILES = {"intra.clusters.quantile": 0.0025, "inter.clusters.quantile": 0.0017}
+MSMT17_EPOCHS = {"iics": 12, "iics-threshold": 12}  # the others: 36
+
+
+@pytest.mark.parametrize("dataset", ["market1501", "dukemtmc", "msmt17"])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_system_has_the_published_settings(
+    system: str, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    found = {path.stem: path.read_text("utf-8") for path in RECIPES}
+    tree = YAML(typ="safe", pure=True).load(command.build(found, [system, dataset]))
+    values = {key.removeprefix("."): v for key, v in leaves(tree, "").items()}
+    expected = dict(zip(KEYS, PUBLISHED[system].split(), strict=True))
+    if dataset == "msmt17":
+        epochs = str(MSMT17_EPOCHS.get(system, 36))
+        expected |= {"intra.epochs": epochs, "inter.intra_epochs": epochs}
+    assert {key: str(values[key]) for key in KEYS} == expected
+    alike = ALIKE if system == "iics" else ALIKE | QUANTILES
+    assert {key: values[key] for key in alike} == alike
+    assert timm.get_pretrained_cfg(values["model.backbone"]) is not None
+
+
 def leaves(tree: object, where: str) -> dict[str, object]:
     if not isinstance(tree, dict):
         return {where: tree}
@@ -357,11 +437,14 @@ def leaves(tree: object, where: str) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     "path",
-    ["Makefile", "README.md", "CONTRIBUTING.md", "recipes/__main__.py"],
+    [
+        *("Makefile", "README.md", "CONTRIBUTING.md", "recipes/__main__.py"),
+        *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+    ],
 )
 def test_examples_name_recipes_that_exist(path: str) -> None:
-    example = r"""NAME=(?:"([^"]+)"|([\w<>-]+))"""
+    example = r"""(?:NAME|DATASET)=(?:"([^"]+)"|([\w<>-]+))"""
     found = re.findall(example, (ROOT / path).read_text("utf-8"))
     names = {name for both in found for text in both for name in text.split()}
-    assert names
+    assert names or path.startswith("docs/")
     assert names - {"<name>"} <= {recipe.stem for recipe in RECIPES}

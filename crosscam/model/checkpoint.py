@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
@@ -19,6 +20,8 @@ from crosscam.model.aibn import AIBN
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Architecture, Network, timm_options
 from crosscam.params import Count, ParamsError, Positive, Within, parse_tree
+
+log = logging.getLogger(__name__)
 
 FORMAT = "crosscam-1"
 FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
@@ -196,9 +199,10 @@ def initial_network(
     Raises
     ------
     CheckpointError
-        If the weights are missing, or a key or shape of the backbone differs. In excess
-        may be the classifier's keys alone, which have no use here; missing, those that
-        GeM pooling and AIBN add to a timm model.
+        If the weights are missing, their file says that it is of another backbone, or a
+        key or shape of the backbone differs. In excess may be the classifier's keys
+        alone, which have no use here; missing, those that GeM pooling and AIBN add to a
+        timm model.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -211,6 +215,7 @@ def initial_network(
         path = _weights_file(weights, folder)
         tensors, metadata = _read(path)
         source = str(path)
+        _check_kin(source, metadata, architecture)
         if "crosscam" in metadata:
             parts = _part(tensors, "network.")
             kept = {k: v for k, v in parts.items() if not k.startswith("styles.")}
@@ -255,6 +260,35 @@ def _weights_file(weights: str, folder: Path) -> Path:
             f"{weights!r}: copy the file there"
         )
     return folder / weights
+
+
+def _check_kin(
+    source: str, metadata: Mapping[str, str], architecture: Architecture
+) -> None:
+    """Compare what a file says of itself: keys and shapes may fit all the same.
+
+    Those of resnetblur50 fit a resnet50, and those of a last stride of 1 one of 2.
+
+    Raises
+    ------
+    CheckpointError
+        If it is of another backbone; another stride is a warning.
+    """
+    own = architecture.backbone.partition(".")[0]  # without timm's tag of weights
+    backbone, stride = metadata.get("timm", own), architecture.last_stride
+    if "crosscam" in metadata:
+        about = _metadata(Path(source), metadata).architecture
+        backbone, stride = about.backbone, about.last_stride
+    if backbone.partition(".")[0] != own:
+        raise CheckpointError(
+            f"{source}: is of {backbone}, model.backbone is {architecture.backbone!r}: "
+            "set that, or name another file under weights"
+        )
+    if stride != architecture.last_stride:
+        log.warning(
+            "%s: was trained with a last stride of %d, model.last_stride is %d",
+            *(source, stride, architecture.last_stride),
+        )
 
 
 def _styles(network: Network) -> set[str]:

@@ -58,8 +58,8 @@ def soft_triplet(features: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
 
     References
     ----------
-    Ge, Chen, Li: Mutual mean-teaching, ICLR 2020, eq. (7) and (8), with the softmax
-    over both distances; as used by IIDS (TPAMI 2022).
+    Ge, Chen, Li: Mutual mean-teaching, ICLR 2020, the soft softmax-triplet loss; as
+    used by IIDS (TPAMI 2022).
     """
     distances, taught = _distances(features), _distances(teacher.detach())
     same = labels[:, None] == labels[None, :]

@@ -67,7 +67,7 @@ store: $(VENV)/.runtime ## put the current run into .dvc-store, for git
 		echo "store: must be at most $(STORE_LIMIT_MB) MB, got $$size bytes: .dvc-store is as it was" >&2; exit 1; fi; \
 	rm -rf .dvc-store; mv "$$new" .dvc-store; echo ".dvc-store: $$((size / 1000000)) MB"
 	@$(PY) -m experiments.card
-	@git add --force .dvc-store
+	@git add --force .dvc-store docs/model-card.md
 
 # What differs in params.yaml, and three metrics: as it comes, the table has a column for
 # every file and number, 60 of them.

@@ -12,14 +12,31 @@ git rev-parse --quiet --verify "$base^{commit}" >/dev/null || {
     echo "check: there is no revision $base here: git fetch, or name another" >&2
     exit 2
 }
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 
-# Images of a dataset are in no remote: the stages that make them run again.
-dvc pull --quiet --allow-missing || echo "check: not all outputs are in the remote" >&2
-stale=$(dvc status --json | python -m experiments.stale)
-archive=$(python -c 'import yaml; print(yaml.safe_load(open("params.yaml"))["archive"])')
+# Images of a dataset are in no remote: the stages that make them run again. Any other
+# failure ends this, or a remote that cannot be read would be a training for nothing.
+status=0
+dvc pull --allow-missing >"$log" 2>&1 || status=$?
+if ((status)) && ! grep -q 'Checkout failed' "$log"; then
+    cat "$log" >&2
+    exit "$status"
+elif grep -Eq 'Checkout failed|Missing cache files' "$log"; then
+    echo "check: not all outputs are in the remote" >&2
+fi
+changes=$(dvc status --json)
+stale=$(python -m experiments.stale <<<"$changes")
+missing=$(python -m experiments.stale --missing <<<"$changes")
+archive=$(python -c 'from experiments.stale import archive; print(archive())')
+again='' after='' differ=''
 if [[ -e $archive || $archive == data/synthetic/raw/synthetic.zip ]]; then
-    dvc repro evaluate
+    dvc repro evaluate | tee "$log"
     did="They were run to make this report"
+    ran=$(sed -n "s/^Running stage '\(.*\)':$/- \`\1\`/p" "$log")
+    again=$(grep -Fx -e "$missing" <<<"$ran" || true)
+    after=$(grep -Fxv -e "$stale" -e "$missing" <<<"$ran" || true)
+    git diff --quiet HEAD -- metrics || differ=yes
 else
     did="They were not run, as \`$archive\` is not on this machine: the metrics are the committed ones"
 fi
@@ -38,6 +55,15 @@ metrics=$(dvc metrics diff --md "$base" --targets metrics/evaluate.json | table)
         printf 'Changed since their last run:\n\n%s\n\n%s.\n\n' "$stale" "$did"
     else
         printf 'Every stage has been run as it is committed.\n\n'
+    fi
+    if [[ -n $again ]]; then
+        printf 'Made again here, as their outputs are in no remote:\n\n%s\n\n' "$again"
+    fi
+    if [[ -n $after ]]; then
+        printf 'Run after these, as what they read came out otherwise:\n\n%s\n\n' "$after"
+    fi
+    if [[ -n $differ && -z $stale ]]; then
+        printf 'The numbers differ from the committed ones: see `git diff HEAD -- metrics`.\n\n'
     fi
     printf 'Parameters\n\n%s\n\n' "$params"
     printf 'Metrics\n\n%s\n' "$metrics"

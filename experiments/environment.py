@@ -1,4 +1,4 @@
-"""What this machine runs with."""
+"""What this machine runs with; nothing is started for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from importlib.metadata import version
 
 import torch
 
-from crosscam.train.devices import ComputeParams, start_device
+from crosscam.params import ParamsError
+from crosscam.train.devices import ComputeParams, chosen_device
 from experiments.revisions import state
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn", "dvc")
@@ -16,8 +17,6 @@ NUM_LISTED = 12
 
 def environment(compute: ComputeParams) -> dict[str, str]:
     """Return versions, device and commit, by name."""
-    device = start_device(compute)
-    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
     checked_out = state()
     changed = checked_out.changed
     listed = ", ".join(changed[:NUM_LISTED]) + ", …" * (len(changed) > NUM_LISTED)
@@ -26,8 +25,18 @@ def environment(compute: ComputeParams) -> dict[str, str]:
         "workspace": f"changed since: {listed}" if changed else "clean, as committed",
         "python": platform.python_version(),
         **{name: version(name) for name in PACKAGES},
-        "device": f"{device.type} {gpu}".strip(),
+        "device": device_here(compute),
         "threads": str(compute.threads),
         "processes": str(compute.processes),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def device_here(compute: ComputeParams) -> str:
+    """Return the device that a run would be on here, or that there is none."""
+    try:
+        device = chosen_device(compute.device)
+    except ParamsError:  # the run was made elsewhere
+        return f"{compute.device}, which this machine has not"
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    return f"{device.type} {gpu}".strip()

@@ -15,6 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
+from crosscam.cluster.on_device import fits
 from crosscam.data import dukemtmc, market1501, msmt17
 from crosscam.experiment.needs import Memory, Plan, Sizes, duration, gigabytes, plan
 from crosscam.experiment.timed import NUM_CLUSTERED, Costs, timed_costs
@@ -25,6 +28,7 @@ from crosscam.synthetic.plan import World, plan_shots
 from crosscam.train.devices import placed, start_device
 from crosscam.train.inter import InterParams
 from crosscam.train.intra import IntraParams
+from crosscam.train.resume import STATES
 from crosscam.train.rounds import Setting
 from experiments.seeds import SYNTHETIC
 from stages.split import SplitParams
@@ -83,10 +87,11 @@ def main() -> None:
         new_heads=p.head.kind == "cosine",
     )
     memory = memory_of(p, sizes, costs, weights)
+    memory = memory._replace(distances=distances_on(device, p, sizes))
+    disk = disk_of(p, sizes, weights, network.feature_size)
+    there = Path(p.archive).exists()
     sys.stdout.write(told(p.archive, sizes, found, costs))
-    sys.stdout.write(
-        room(memory, device.type, disk_of(p, sizes, weights, network.feature_size))
-    )
+    sys.stdout.write(room(memory, device.type, disk, archive_there=there))
 
 
 def sizes_of(p: Params) -> Sizes | None:
@@ -167,16 +172,28 @@ def memory_of(p: Params, sizes: Sizes, costs: Costs, weights: int) -> Memory:
     return Memory(process, (2 + states) * weights, held, step, clustering)
 
 
-def disk_of(p: Params, sizes: Sizes, weights: int, feature_size: int) -> float:
-    """Return the bytes of what is large, each twice: in place and in DVC's cache.
+def distances_on(device: torch.device, p: Params, sizes: Sizes) -> int:
+    """Return the bytes of distances between all images on a GPU; 0 if none are there.
 
-    Those are the packed images, about as large as the archive, two checkpoints and the
-    features.
+    A GPU too small for them leaves them to the processor; by density there are none.
+    """
+    by_density = p.inter.clusters.by == "density"
+    if device.type != "cuda" or by_density or not fits(sizes.train, device):
+        return 0
+    return 4 * sizes.train**2
+
+
+def disk_of(p: Params, sizes: Sizes, weights: int, feature_size: int) -> float:
+    """Return the bytes of what is large: results, and the states of unfinished runs.
+
+    Results are twice there, in place and in DVC's cache: the packed images, about as
+    large as the archive (0 while that is not there), two checkpoints and the features.
     """
     given = Path(p.archive)
     files = [*given.rglob("*")] if given.is_dir() else [given]
     images = sum(file.stat().st_size for file in files if file.is_file())
-    return 2 * (images + 2 * weights + 4 * feature_size * sizes.test)
+    results = images + 2 * weights + 4 * feature_size * sizes.test
+    return 2 * results + STATES * weights
 
 
 def told(archive: str, sizes: Sizes, found: Plan, costs: Costs) -> str:
@@ -190,11 +207,13 @@ def told(archive: str, sizes: Sizes, found: Plan, costs: Costs) -> str:
     )
 
 
-def room(memory: Memory, device: str, disk: float) -> str:
+def room(memory: Memory, device: str, disk: float, *, archive_there: bool) -> str:
     """Return memory and disk beside what there is."""
     on_gpu = f"images {gigabytes(memory.images)}, a step {gigabytes(memory.step)}"
     clustering = f"clustering {gigabytes(memory.clustering)}"
     if device == "cuda":
+        if memory.distances:
+            on_gpu += f", or distances {gigabytes(memory.distances)}"
         lines = [
             ("GPU memory, at most", f"{gigabytes(memory.on_gpu())} ({on_gpu})"),
             ("memory, at most", f"{gigabytes(memory.beside_gpu())} ({clustering})"),
@@ -203,7 +222,8 @@ def room(memory: Memory, device: str, disk: float) -> str:
         most = gigabytes(memory.alone())
         lines = [("memory, at most", f"{most} ({on_gpu}, {clustering})")]
     free = shutil.disk_usage(".").free
-    lines.append(("disk", f"{gigabytes(disk)} of {gigabytes(free)} free"))
+    unknown = "" if archive_there else ", and the archive twice, which is not there yet"
+    lines.append(("disk", f"{gigabytes(disk)} of {gigabytes(free)} free{unknown}"))
     return "".join(f"  {name:22}  {value}\n" for name, value in lines)
 
 

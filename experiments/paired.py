@@ -16,15 +16,22 @@ from crosscam.experiment.spread import SpreadError
 from crosscam.experiment.tables import of_checkpoint, paired_table
 from experiments.seeds import FOLDER, LAST
 
+ABOUT = {"name", "archive", "revision", "runs"}
+OF_RUN = {"seed", "checkpoint", "metrics"}
+
 
 def main(arguments: list[str]) -> None:
     """Run the command; every fault ends it with one message and status 1."""
     parser = argparse.ArgumentParser(prog="experiments.paired", description=__doc__)
-    parser.add_argument("first", help="name in reports/seeds, or a file")
-    parser.add_argument("second")
+    parser.add_argument("names", nargs="*", help="two in reports/seeds, or files")
     parser.add_argument("--checkpoint", default=LAST, metavar="FILE")
     options = parser.parse_args(arguments)
-    both = [load(options.first), load(options.second)]
+    if len(options.names) != 2:
+        raise SystemExit(
+            f"two names of make seeds are compared, got {len(options.names)}: "
+            "give both, as in A=iics-synthetic B=iids-synthetic"
+        )
+    both = [load(name) for name in options.names]
     if len({part["archive"] for part in both}) > 1:
         archives = ", ".join(f"{part['name']}: {part['archive']}" for part in both)
         raise SystemExit(
@@ -48,8 +55,22 @@ def load(name: str) -> dict[str, Any]:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.json"))) or "none yet"
         raise SystemExit(f"{path}: not there; known are {known}: make seeds makes them")
-    data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    try:
+        data: dict[str, Any] = json.loads(path.read_bytes())
+        whole = data.keys() >= ABOUT and all(map(is_whole, data["runs"]))
+    except (AttributeError, TypeError, ValueError):  # no JSON, or another kind of it
+        whole = False
+    if not whole:
+        raise SystemExit(
+            f"{path}: is damaged, or was not written by make seeds: remove it and let "
+            "make seeds write it again"
+        )
     return data
+
+
+def is_whole(run: dict[str, Any]) -> bool:
+    """Return whether a run has all that is compared."""
+    return run.keys() >= OF_RUN and "mAP" in run["metrics"]
 
 
 if __name__ == "__main__":

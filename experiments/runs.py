@@ -9,13 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 BUSY = ("queued", "running")
 PATIENCE = 3  # looks at a queue that runs nothing
 PARAMS, METRICS = "params.yaml", "metrics/evaluate.json"
+Shown = dict[str, Any]  # of an experiment, by `dvc exp show`
 # What an experiment's files are made of; what runs write is no part of it.
 CODE = ("crosscam", "stages", "dvc.yaml", "requirements.txt")
 
@@ -64,39 +65,80 @@ def run_all(wanted: Sequence[Wanted], jobs: int, copied: Sequence[str]) -> list[
     Raises
     ------
     RunError
-        If one fails, or a name is taken by one of other parameters.
+        If one fails or goes, or a name is taken by one of other parameters.
     """
     check_committed()
     end_dead()
-    taken = found()
-    for one in wanted:
-        if one.name in taken and taken[one.name].params != one.params:
-            raise RunError(
-                f"experiment {one.name}: exists with other parameters: dvc exp remove "
-                f"{one.name}, or give these runs another --name"
-            )
+    shown = listed()
+    taken, busy = have_run(shown), waiting(shown)
+    check_params(wanted, busy | {name: done.params for name, done in taken.items()})
     missing = [one for one in wanted if one.name not in taken]
-    names = [one.name for one in missing]
-    waiting = {name for name, state in states().items() if state in BUSY}
     for one in missing:
-        if one.name not in waiting:
+        if one.name not in busy:
             queue(one, copied)
     if missing:
         dvc("queue", "start", "--jobs", str(jobs))
-        wait_for(names, jobs)
-        taken = found()
-    if failed := [name for name in names if name not in taken]:
+        wait_for([one.name for one in missing], jobs)
+        taken = ended(missing)
+    return [taken[one.name] for one in wanted]
+
+
+def check_params(wanted: Sequence[Wanted], known: Mapping[str, Any]) -> None:
+    """Return if no name is taken by an experiment of other parameters.
+
+    Parameters
+    ----------
+    wanted
+        Experiments to be run, or that have run.
+    known
+        Parameters by name; None where DVC does not tell them.
+
+    Raises
+    ------
+    RunError
+        The message says what to do.
+    """
+    for one in wanted:
+        if known.get(one.name) not in (None, one.params):
+            raise RunError(
+                f"experiment {one.name}: exists with other parameters: dvc exp remove "
+                f"{one.name} (in the queue: dvc queue remove), or give these runs "
+                "another --name"
+            )
+
+
+def ended(wanted: Sequence[Wanted]) -> dict[str, Done]:
+    """Return all experiments on this commit that have run, these among them, by name.
+
+    Raises
+    ------
+    RunError
+        If one of these has failed, is gone, or is one of other parameters.
+    """
+    shown = listed()
+    taken = have_run(shown)
+    missing = [one.name for one in wanted if one.name not in taken]
+    known = {experiment["name"]: state_of(experiment) for experiment in shown}
+    if failed := [name for name in missing if known.get(name) == "failed"]:
         raise RunError(
             f"experiments failed: {', '.join(failed)}: see dvc queue logs {failed[0]}"
         )
-    return [taken[one.name] for one in wanted]
+    if missing:
+        raise RunError(
+            f"experiments are not on this commit: {', '.join(missing)}: HEAD has moved "
+            "since, or they were removed: go back to that commit, or dvc queue remove "
+            f"{missing[0]} if dvc queue status still has it, then repeat"
+        )
+    check_params(wanted, {name: done.params for name, done in taken.items()})
+    return taken
 
 
 def queue(one: Wanted, copied: Sequence[str]) -> None:
     """Put an experiment into DVC's queue."""
     sets = [part for change in one.changes for part in ("--set-param", change)]
     copies = [part for path in copied for part in ("--copy-paths", path)]
-    dvc("exp", "run", "--queue", "--name", one.name, *sets, *copies)
+    # Up to evaluate, as `make repro`: other datasets need no synthetic one.
+    dvc("exp", "run", "--queue", "--name", one.name, *sets, *copies, "evaluate")
 
 
 def wait_for(names: Sequence[str], jobs: int) -> None:
@@ -145,16 +187,48 @@ def check_committed() -> None:
 
 def found() -> dict[str, Done]:
     """Return all experiments on this commit that have run, by name."""
+    return have_run(listed())
+
+
+def have_run(shown: Sequence[Shown]) -> dict[str, Done]:
+    """Return those that have run, by name.
+
+    Parameters
+    ----------
+    shown
+        By `listed`.
+    """
     result = {}
-    for experiment in listed():
-        state = (experiment.get("executor") or {}).get("state", "success")
+    for experiment in shown:
         data = experiment["revs"][0].get("data") or {}
         metrics = (data.get("metrics") or {}).get(METRICS, {}).get("data")
         # One that runs still shows the metrics of the commit that it started from.
-        if state == "success" and metrics:
-            params = data["params"][PARAMS]["data"]
-            result[experiment["name"]] = Done(params, metrics)
+        if state_of(experiment) == "success" and metrics:
+            result[experiment["name"]] = Done(params_of(experiment), metrics)
     return result
+
+
+def waiting(shown: Sequence[Shown]) -> dict[str, Any]:
+    """Return the parameters of those that are queued or running, by name.
+
+    Parameters
+    ----------
+    shown
+        By `listed`, so that none counts that was queued on another commit.
+    """
+    busy = [experiment for experiment in shown if state_of(experiment) in BUSY]
+    return {experiment["name"]: params_of(experiment) for experiment in busy}
+
+
+def state_of(experiment: Shown) -> str:
+    """Return the state of an experiment; one that was never queued has run."""
+    return str((experiment.get("executor") or {}).get("state", "success"))
+
+
+def params_of(experiment: Shown) -> Any:
+    """Return the parameter tree of an experiment, or None if it is not shown."""
+    data = experiment["revs"][0].get("data") or {}
+    return (data.get("params") or {}).get(PARAMS, {}).get("data")
 
 
 def states() -> dict[str, str]:
@@ -168,7 +242,7 @@ def states() -> dict[str, str]:
     return {row[1]: row[3].lower() for row in rows[:0:-1] if len(row) == 4}
 
 
-def listed() -> list[dict[str, Any]]:
+def listed() -> list[Shown]:
     """Return what `dvc exp show` knows of the experiments on this commit."""
     for pause in (1, 4, None):
         try:

@@ -94,6 +94,8 @@ def test_training_and_clustering_take_turns() -> None:
     assert Memory(1, 2, 3, 10, 20).alone() == 26
     assert Memory(1, 2, 3, 10, 20).on_gpu() == 15
     assert Memory(1, 2, 3, 10, 20).beside_gpu() == 21
+    assert Memory(1, 2, 3, 10, 20, distances=9).on_gpu() == 15
+    assert Memory(1, 2, 3, 10, 20, distances=11).on_gpu() == 16
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,33 @@ def test_an_unknown_run_leaves_no_picture(repository):
     assert not Path("reports").exists()
 
 
+def test_without_a_run_the_variable_is_named(repository):
+    with pytest.raises(SystemExit, match='REVS="main my-experiment workspace"'):
+        main([])
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "told"),
+    [
+        (
+            "metrics/evaluate.json",
+            '{"mAP": 0.1, "mAP_low": 0}',
+            "has no mAP_high: name a run of this version",
+        ),
+        ("metrics/evaluate.json", "[]", "has no mAP: name"),
+        ("plots/cmc.json", '[{"rank": 1}]', "has no cmc: name"),
+        ("plots/pseudo_labels.json", "[1]", "has no step: name"),
+        ("plots/cmc.json", "[", "is damaged, Expecting value.*: name another run"),
+        ("plots/cmc.json", b"\xff", "is damaged, .*: name another run"),
+    ],
+)
+def test_files_of_another_version_or_damaged_ones(repository, path, text, told):
+    Path(path).write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SystemExit, match=f"workspace: {path}: {told}"):
+        main(["main", "workspace"])
+    assert not Path("reports").exists()
+
+
 def test_too_many_runs(repository):
     for number in range(8):
         git(repository, "branch", f"b{number}")

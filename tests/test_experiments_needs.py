@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import torch
 
 from crosscam.experiment.needs import Memory, Passes, Sizes
 from crosscam.experiment.timed import Costs
 from crosscam.params import read_params
+from crosscam.train.resume import STATES
 from experiments import needs
 from recipes.__main__ import build
 from tests.repository import ROOT
@@ -158,7 +160,8 @@ def test_the_default_run_is_told_before_it_starts(
     for what in ("a round within cameras", "a round across cameras", "the whole run"):
         assert re.search(rf"{what} +\d+ (s|min|h)", told), told
     assert re.search(r"memory, at most +\d+\.\d GB", told)
-    assert re.search(r"disk +\d+ MB of .* free", told)
+    not_there = "and the archive twice, which is not there yet"
+    assert re.search(rf"disk +[\d.]+ [MG]B of .* free, {not_there}\n", told)
 
 
 def test_images_that_nobody_counted_are_no_fault(
@@ -187,10 +190,44 @@ def test_a_fault_of_params_ends_in_one_line(
 
 def test_memory_of_a_gpu_and_of_the_machine_are_told_apart() -> None:
     memory = Memory(2e9, 1e8, 3e8, 4e9, 5e9)
-    told = needs.room(memory, "cuda", 0)
+    told = needs.room(memory, "cuda", 0, archive_there=True)
     assert "  GPU memory, at most     4.4 GB (images 0.3 GB, a step 4.0 GB)\n" in told
     assert "  memory, at most         7.0 GB (clustering 5.0 GB)\n" in told
-    assert "  memory, at most         7.4 GB (images" in needs.room(memory, "cpu", 0)
+    assert told.endswith(" GB free\n")
+    alone = needs.room(memory, "cpu", 0, archive_there=True)
+    assert "  memory, at most         7.4 GB (images" in alone
+    large = needs.room(memory._replace(distances=6e9), "cuda", 0, archive_there=True)
+    both = "(images 0.3 GB, a step 4.0 GB, or distances 6.0 GB)"
+    assert f"  GPU memory, at most     6.4 GB {both}\n" in large
+
+
+@pytest.mark.parametrize(
+    ("device", "by", "num", "expected"),
+    [
+        ("cuda", "quantile", 1000, 4_000_000),
+        ("cuda", "quantile", 5000, 0),  # 100 MB, of a GPU of 100
+        ("cuda", "density", 1000, 0),
+        ("cpu", "quantile", 1000, 0),
+    ],
+)
+def test_distances_are_on_a_gpu_that_has_room_for_them(
+    params: needs.Params,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    by: Literal["quantile", "density"],
+    num: int,
+    expected: int,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (0, 100_000_000))
+    old = params.inter
+    inter = replace(
+        old,
+        clusters=replace(old.clusters, by=by),
+        rerank=replace(old.rerank, lambda_=0.0),
+        mix=replace(old.mix, weight=0.0),
+    )
+    sizes, given = Sizes(num, 0, 5), replace(params, inter=inter)
+    assert needs.distances_on(torch.device(device), given, sizes) == expected
 
 
 def test_disk_of_a_folder_is_that_of_its_files(
@@ -199,7 +236,8 @@ def test_disk_of_a_folder_is_that_of_its_files(
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/image.jpg").write_bytes(bytes(1000))
     folder = replace(params, archive=str(tmp_path))
-    assert needs.disk_of(folder, Sizes(0, 10, 1), 50, 7) == 2 * (1000 + 100 + 280)
+    results, states = 1000 + 100 + 280, STATES * 50
+    assert needs.disk_of(folder, Sizes(0, 10, 1), 50, 7) == 2 * results + states
 
 
 @pytest.mark.parametrize(

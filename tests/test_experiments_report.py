@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from crosscam.recipes import MARK
 from crosscam.report import pictures
@@ -50,6 +51,15 @@ def test_a_run_becomes_a_page_and_the_same_run_the_same(workspace, capsys):
     Path("params.yaml").write_text(Path("params.yaml").read_text() + "# edited\n")
     again = report("--out", "reports/report.html")
     assert again.replace("changed since: params.yaml", "clean, as committed") == page
+
+
+def test_a_run_of_a_gpu_is_reported_on_a_machine_without(workspace, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    text = Path("params.yaml").read_text()
+    assert "  device: auto" in text
+    Path("params.yaml").write_text(text.replace("  device: auto", "  device: cuda"))
+    write_lock(workspace)
+    assert "cuda, which this machine has not" in Text(report()).text
 
 
 def test_missing_files_are_named_with_what_brings_them(workspace):

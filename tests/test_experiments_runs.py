@@ -23,6 +23,7 @@ class FakeDvc:
         self.calls: list[tuple[str, ...]] = []
         self.queued: dict[str, dict[str, Any]] = {}
         self.done: dict[str, dict[str, Any]] = {}
+        self.over: dict[str, dict[str, Any]] = {}
         self.status: list[str] = []
 
     def __call__(self, *arguments: str) -> str:
@@ -35,6 +36,7 @@ class FakeDvc:
         if arguments[:2] == ("queue", "start"):
             ended = {n: p for n, p in self.queued.items() if n not in self.failing}
             self.done |= ended
+            self.over |= self.queued
             self.status = [
                 f"abc1234  {n}  11:00 PM  {'Success' if n in ended else 'Failed'}"
                 for n in self.queued
@@ -43,7 +45,11 @@ class FakeDvc:
         if arguments[:2] == ("queue", "status"):
             return "\n".join([HEADER, *self.status, "", "Worker status: 0 active"])
         if arguments[:2] == ("exp", "show"):
-            return json.dumps([{"experiments": [*map(shown, self.done.items())]}])
+            told = [shown(item) for item in self.done.items()]
+            told += [shown(item, "queued") for item in self.queued.items()]
+            failed = self.over.keys() - self.done
+            told += [shown((name, {}), "failed") for name in failed]
+            return json.dumps([{"experiments": told}])
         return ""
 
 
@@ -79,7 +85,7 @@ def test_all_are_queued_run_and_returned_in_order(dvc: FakeDvc) -> None:
     first = next(call for call in dvc.calls if call[:2] == ("exp", "run"))
     assert first == (
         *("exp", "run", "--queue", "--name", "b"),
-        *("--set-param", "seed=2", "--copy-paths", "mine.zip"),
+        *("--set-param", "seed=2", "--copy-paths", "mine.zip", "evaluate"),
     )
 
 
@@ -106,6 +112,50 @@ def test_a_name_that_is_taken_by_other_parameters(dvc: FakeDvc) -> None:
     assert dvc.queued == {}
 
 
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_a_name_that_waits_in_the_queue_with_other_parameters(
+    dvc: FakeDvc, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(runs, "listed", lambda: [shown(("a", {"seed": "9"}), state)])
+    with pytest.raises(RunError, match=r"experiment a: exists .*dvc queue remove"):
+        runs.run_all([wanted("a")], 1, [])
+    assert dvc.calls == [("queue", "status")]
+
+
+def test_results_of_other_parameters_are_not_returned(
+    dvc: FakeDvc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where DVC shows the parameters only when it has run."""
+    hidden = shown(("a", {}), "running") | {"revs": [{"data": None}]}
+    answers = iter([[hidden], [shown(("a", {"seed": "9"}))]])
+    monkeypatch.setattr(runs, "listed", lambda: next(answers))
+    monkeypatch.setattr(runs, "wait_for", lambda *_: None)
+    with pytest.raises(RunError, match="experiment a: exists with other parameters"):
+        runs.run_all([wanted("a")], 1, [])
+    assert ("queue", "start", "--jobs", "1") in dvc.calls
+
+
+def test_one_of_the_same_name_on_another_commit_is_not_ours(dvc: FakeDvc) -> None:
+    """The queue has it; `dvc exp show` tells those of this commit alone."""
+    dvc.status = ["abc1234  a  10:00 PM  Queued"]
+    (done,) = runs.run_all([wanted("a", "3")], 1, [])
+    assert done.params == {"seed": "3"}
+    assert [call[4] for call in dvc.calls if call[:2] == ("exp", "run")] == ["a"]
+
+
+def test_one_that_is_gone_after_the_wait(
+    dvc: FakeDvc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait_for(*_: Any) -> None:
+        dvc.done.clear()
+        dvc.over.clear()
+
+    monkeypatch.setattr(runs, "wait_for", wait_for)
+    told = "experiments are not on this commit: a: .*dvc queue remove a "
+    with pytest.raises(RunError, match=told):
+        runs.run_all([wanted("a")], 1, [])
+
+
 def test_failed_ones_are_named_with_the_way_to_their_log(dvc: FakeDvc) -> None:
     dvc.failing = ("b", "c")
     told = "experiments failed: b, c: see dvc queue logs b"
@@ -125,14 +175,12 @@ def test_code_that_is_not_committed(
     assert dvc.calls == []
 
 
-def test_one_that_runs_still_shows_the_metrics_it_started_from(dvc: FakeDvc) -> None:
-    answer = [{"experiments": [shown(("a", {}), "running"), shown(("b", {}))]}]
-    dvc_answers(dvc, json.dumps(answer))
+def test_one_that_runs_still_shows_the_metrics_it_started_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both = [shown(("a", {}), "running"), shown(("b", {}))]
+    monkeypatch.setattr(runs, "listed", lambda: both)
     assert list(runs.found()) == ["b"]
-
-
-def dvc_answers(dvc: FakeDvc, text: str) -> None:
-    dvc.__class__ = type("Fixed", (FakeDvc,), {"__call__": lambda *_: text})
 
 
 def test_states_of_equal_names_are_those_of_the_first(dvc: FakeDvc) -> None:

@@ -20,6 +20,8 @@ from experiments.revisions import State
 from experiments.runs import Done, Wanted
 from tests.repository import ROOT, yaml
 
+ABOUT = b'{"name": "a", "archive": "a.zip", "revision": "0"'
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -199,6 +201,34 @@ def test_an_unknown_name_lists_the_known_ones(folder: Path) -> None:
     put(folder, "iics", runs_of(0.1, 0.2))
     with pytest.raises(SystemExit, match="known are iics: make seeds"):
         paired.load("a")
+
+
+@pytest.mark.parametrize("arguments", [[], ["a"], ["a", "b", "c"]])
+def test_without_two_names_the_variables_are_named(arguments: list[str]) -> None:
+    told = f"got {len(arguments)}: give both, as in A=iics-synthetic B=iids-synthetic"
+    with pytest.raises(SystemExit, match=told):
+        paired.main(arguments)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b'{"name": "a", ',
+        b"\xff",
+        b"[]",
+        ABOUT + b"}",
+        ABOUT + b', "runs": 3}',
+        ABOUT + b', "runs": [1]}',
+        ABOUT + b', "runs": [{"seed": 1}]}',
+        ABOUT + b', "runs": [{"seed": 1, "checkpoint": "x", "metrics": {}}]}',
+    ],
+)
+def test_a_damaged_file_is_a_message(folder: Path, data: bytes) -> None:
+    put(folder, "a", runs_of(0.1, 0.2))
+    (folder / "reports/seeds/b.json").write_bytes(data)
+    with pytest.raises(SystemExit, match=r"^reports/seeds/b.json: is damaged, or was"):
+        paired.main(["a", "b"])
 
 
 def test_a_checkpoint_without_runs() -> None:

@@ -127,6 +127,8 @@ class Memory(NamedTuple):
         What a training step keeps for its backward pass.
     clustering
         Distances between all training images, and what is made of them.
+    distances
+        The part of them that is computed on the GPU, and held there meanwhile.
     """
 
     process: float
@@ -134,6 +136,7 @@ class Memory(NamedTuple):
     images: float
     step: float
     clustering: float
+    distances: float = 0
 
     def alone(self) -> float:
         """Return the most on a CPU: training and clustering take turns."""
@@ -141,8 +144,8 @@ class Memory(NamedTuple):
         return self.process + trained + max(self.step, self.clustering)
 
     def on_gpu(self) -> float:
-        """Return the most on a GPU but for distances, a quarter of it at most."""
-        return self.weights + self.images + self.step
+        """Return the most on a GPU: training and distances take turns there, too."""
+        return self.weights + self.images + max(self.step, self.distances)
 
     def beside_gpu(self) -> float:
         """Return the most in the machine's own memory when a GPU trains."""

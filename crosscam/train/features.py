@@ -103,19 +103,25 @@ def styled_features(
         return StyledFeatures(raw, score_vectors(heads, scored))
     network.eval()
     sources = sent(styles.positions(camids), device_of(network))
-    raws = [torch.empty(0, network.feature_size, device=device_of(network))]
-    scores = [_scores(heads, dict.fromkeys(heads, raws[0]), raws[0])]
     size = max(1, batch_size // len(styles.camids))
-    for start in passes(len(images), size):
+    starts = passes(len(images), size)
+    num_own = sum(len(images[start : start + size]) for start in starts)
+    num_classes = sum(len(head.weight) for head in heads.values())
+    # Of all passes at once: a small tensor that each leaves behind keeps the memory of
+    # its large ones from being used again (7 GB for 19,281 images of 128 x 64).
+    raw = torch.empty(num_own, network.feature_size, device=sources.device)
+    scores = torch.empty(num_own, num_classes, device=sources.device)
+    for number, start in enumerate(starts):
         own = sources[start : start + size]
+        rows = slice(number * size, number * size + len(own))
         with styles.all_targets(own.repeat(2)):  # each image and its mirror image
             passed = _mirrored(network, images[start : start + size])
-        raws.append(passed.mean(0))
+        raw[rows] = passed.mean(0)
         by_camera = dict(zip(styles.camids, passed, strict=True))
-        scores.append(_scores(heads, by_camera, raws[-1]))
+        scores[rows] = _scores(heads, by_camera, raw[rows])
     return StyledFeatures(
-        collected(torch.cat(raws), len(images), size),
-        at_first(torch.cat(scores).cpu(), len(images), size).numpy(),
+        collected(raw, len(images), size),
+        at_first(scores.cpu(), len(images), size).numpy(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,6 +76,13 @@ class Page:
     def print_layout(self) -> None:
         """Lay the page out as on paper, of the width of A4 less its margins."""
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+
+    def printed(self) -> bytes:
+        """Return the page as a PDF, on the paper that its own style asks for."""
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        options = {"preferCSSPageSize": True, "printBackground": True}
+        made = self.driver.execute_cdp_cmd("Page.printToPDF", options)
+        return base64.b64decode(made["data"], validate=True)
 
     def errors(self) -> list[str]:
         """Return the errors in the console since the page was opened."""

@@ -9,6 +9,7 @@ import pytest
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser.chromium import Page
+from tests.test_pipeline import MAKE
 
 LAPTOP, PHONE = 1280, 390
 WIDTHS = pytest.mark.parametrize("width", [LAPTOP, PHONE])
@@ -128,6 +129,17 @@ def test_one_broken_plot_leaves_the_others_and_is_an_error(browser, plots):
     broken.write_text(text.replace('"mark": "rect"', '"mark": "no such"'), "utf-8")
     page = opened(browser, broken, LAPTOP, NUM_PLOTS - 1)
     assert len(page.errors()) == 1
+
+
+def test_the_picture_of_make_compare_is_one(browser, clone, plots):
+    clone.run(*MAKE, "compare", f"REVS={' '.join(REVISIONS)}")
+    page = Page(browser, clone.folder / "reports/compare.png", LAPTOP)
+    assert page.ask("return document.images.length") == 1
+    assert page.broken_images() == []
+    size = "const [i] = document.images; return [i.naturalWidth, i.naturalHeight]"
+    width, height = page.ask(size)
+    assert width > height > 200
+    assert page.errors() == []
 
 
 def test_dvcs_own_page_would_be_blank(browser, clone, plots, tmp_path):

@@ -116,6 +116,18 @@ def test_on_paper_nothing_is_cut_off(browser, report):
     ) == ("none")
 
 
+def test_printed_it_has_some_pages_with_text_and_all_pictures(browser, report):
+    """Counted in the PDF: Chromium compresses contents, and no other objects."""
+    pdf = Page(browser, report, PAPER).printed()
+    assert pdf.startswith(b"%PDF-")
+    assert pdf.rstrip().endswith(b"%%EOF")
+    pages = re.findall(rb"/Type\s*/Page\b", pdf)
+    assert 3 <= len(pages) <= 40
+    assert len(re.findall(rb"/Contents\b", pdf)) >= len(pages)
+    assert re.search(rb"/Type\s*/Font\b", pdf)
+    assert len(re.findall(rb"/Subtype\s*/Image\b", pdf)) >= 4
+
+
 def test_it_says_what_the_run_has(browser, report, clone):
     page = Page(browser, report, LAPTOP)
     text = page.ask("return document.body.innerText")

@@ -3,8 +3,8 @@
 Run ``python -m benchmarks.full_size [SYSTEM] [--images 200]`` after `dvc repro split`:
 the recipe's network with random weights, on training images of the synthetic dataset
 enlarged to the published size. One intra-camera round, one inter-camera round, and
-the features of as many test images. Clusters are cut at `QUANTILE`: of so few images the
-published one leaves 14 of 200 in a cluster, and nearly nothing would be trained on.
+the features of as many test images. Clusters are cut at `QUANTILE`: of so few images
+the published one leaves 14 of 200 in a cluster, and nearly nothing would be trained on.
 """
 
 from __future__ import annotations

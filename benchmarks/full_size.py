@@ -30,7 +30,7 @@ from crosscam.train.intra import IntraParams, intra_round
 from crosscam.train.measure import measure_styles
 from crosscam.train.progress import Position, Progress
 from crosscam.train.rounds import Setting, TrainingSet
-from recipes.__main__ import build
+from recipes.__main__ import build, texts
 
 ROOT = Path(__file__).resolve().parent.parent
 Result = TypeVar("Result")
@@ -52,8 +52,7 @@ def main() -> None:
     parser.add_argument("system", nargs="?", default="convnext-aibn-tnorm")
     parser.add_argument("--images", type=int, default=200)
     arguments = parser.parse_args()
-    found = {p.stem: p.read_text("utf-8") for p in (ROOT / "recipes").glob("*.yaml")}
-    p = parse_params(build(found, [arguments.system]), Params, arguments.system)
+    p = parse_params(build(texts(), [arguments.system]), Params, arguments.system)
     device = start_device(p.compute)
     table = read_table(ROOT / "data/split/train.csv", TRAIN_COLUMNS)
     table = table.sample(arguments.images, random_state=0)

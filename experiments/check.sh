@@ -12,6 +12,7 @@ git rev-parse --quiet --verify "$base^{commit}" >/dev/null || {
     echo "check: there is no revision $base here: git fetch, or name another" >&2
     exit 2
 }
+lines() { grep -Fx "$@" || (($? == 1)); } # whole ones; that there are none is no fault
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -34,8 +35,8 @@ if [[ -e $archive || $archive == data/synthetic/raw/synthetic.zip ]]; then
     dvc repro evaluate | tee "$log"
     did="They were run to make this report"
     ran=$(sed -n "s/^Running stage '\(.*\)':$/- \`\1\`/p" "$log")
-    again=$(grep -Fx -e "$missing" <<<"$ran" || true)
-    after=$(grep -Fxv -e "$stale" -e "$missing" <<<"$ran" || true)
+    again=$(lines -e "$missing" <<<"$ran")
+    after=$(lines -v -e "$stale" -e "$missing" <<<"$ran")
     git diff --quiet HEAD -- metrics || differ=yes
 else
     did="They were not run, as \`$archive\` is not on this machine: the metrics are the committed ones"

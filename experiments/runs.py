@@ -200,8 +200,7 @@ def have_run(shown: Sequence[Shown]) -> dict[str, Done]:
     """
     result = {}
     for experiment in shown:
-        data = experiment["revs"][0].get("data") or {}
-        metrics = (data.get("metrics") or {}).get(METRICS, {}).get("data")
+        metrics = told_of(experiment, "metrics", METRICS)
         # One that runs still shows the metrics of the commit that it started from.
         if state_of(experiment) == "success" and metrics:
             result[experiment["name"]] = Done(params_of(experiment), metrics)
@@ -227,8 +226,13 @@ def state_of(experiment: Shown) -> str:
 
 def params_of(experiment: Shown) -> Any:
     """Return the parameter tree of an experiment, or None if it is not shown."""
+    return told_of(experiment, "params", PARAMS)
+
+
+def told_of(experiment: Shown, kind: str, path: str) -> Any:
+    """Return what a file of an experiment holds, or None if it is not shown."""
     data = experiment["revs"][0].get("data") or {}
-    return (data.get("params") or {}).get(PARAMS, {}).get("data")
+    return (data.get(kind) or {}).get(path, {}).get("data")
 
 
 def states() -> dict[str, str]:

@@ -318,7 +318,7 @@ def test_every_recipe_is_described_checked_and_loses_no_comment(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    found = {path.stem: path.read_text("utf-8") for path in RECIPES}
+    found = command.texts()
     assert found[path.stem].startswith("# ")
     text = command.build(found, [path.stem])
     base = comments(found["default"])
@@ -341,7 +341,7 @@ def test_every_system_has_every_dataset(
     system: str, dataset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    found = {path.stem: path.read_text("utf-8") for path in RECIPES}
+    found = command.texts()
     tree = YAML(typ="safe", pure=True).load(command.build(found, [system, dataset]))
     assert f"data/{dataset}/raw/" in tree["archive"]
     small = tree["model"]["image_size"] == [64, 32]
@@ -414,7 +414,7 @@ def test_a_system_has_the_published_settings(
     system: str, dataset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    found = {path.stem: path.read_text("utf-8") for path in RECIPES}
+    found = command.texts()
     tree = YAML(typ="safe", pure=True).load(command.build(found, [system, dataset]))
     values = {key.removeprefix("."): v for key, v in leaves(tree, "").items()}
     expected = dict(zip(KEYS, PUBLISHED[system].split(), strict=True))

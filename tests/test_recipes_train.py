@@ -13,7 +13,7 @@ from crosscam.params import parse_params
 from crosscam.train.alternate import alternate
 from crosscam.train.intra import intra_round
 from crosscam.train.progress import Progress
-from recipes.__main__ import build
+from recipes.__main__ import build, texts
 from stages import inter, intra
 from tests.repository import ROOT
 from tests.tiny import FIRST_INTRA, NUM_CAMERAS, NUM_PEOPLE, tiny_images
@@ -32,10 +32,7 @@ def test_the_small_form_of_a_system_trains(
     system: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    texts = {
-        path.stem: path.read_text("utf-8") for path in Path("recipes").glob("*.yaml")
-    }
-    text = build(texts, [system, "synthetic"])
+    text = build(texts(), [system, "synthetic"])
     start, p = (
         parse_params(text, kind, system) for kind in (intra.Params, inter.Params)
     )

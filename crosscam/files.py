@@ -103,15 +103,33 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, value: Any, digits: int = 6) -> None:
-    """Write JSON with sorted keys and floats rounded to `digits` decimals.
+    """Write a `json_text`.
 
     Parameters
     ----------
     path
         The file to write or to replace.
+    value, digits
+        As for `json_text`.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+    """
+    write_bytes(path, json_text(value, path.name, digits).encode())
+
+
+def json_text(value: Any, name: str, digits: int = 6) -> str:
+    """Return JSON with sorted keys and floats rounded to `digits` decimals.
+
+    Parameters
+    ----------
     value
         Mappings, lists, tuples, arrays and scalars of Python or NumPy, in any
         nesting. Keys become text.
+    name
+        What to call it in messages.
     digits
         Decimals kept of every float; -0.0 is written as 0.0.
 
@@ -120,8 +138,7 @@ def write_json(path: Path, value: Any, digits: int = 6) -> None:
     ValueError
         If a number is not finite: JSON has no such number.
     """
-    text = json.dumps(_plain(value, digits, path.name), indent=2, sort_keys=True)
-    write_bytes(path, (text + "\n").encode())
+    return json.dumps(_plain(value, digits, name), indent=2, sort_keys=True) + "\n"
 
 
 def _plain(value: Any, digits: int, where: str) -> Any:

@@ -6,14 +6,13 @@ identities, so that it needs a training; a checkpoint from elsewhere has none he
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from crosscam.data.faults import DataError
 from crosscam.data.packed import TEST_COLUMNS, read_table
-from crosscam.files import NpzError, read_npz
+from crosscam.files import NpzError, json_text, read_npz
 from crosscam.params import ParamsError, read_params
 from crosscam.rank.evaluation import EvaluateParams, evaluate
 from crosscam.rank.feature_set import RankingError, feature_set
@@ -45,7 +44,7 @@ def main() -> None:
         ) from None
     except FAULTS as error:
         raise SystemExit(str(error)) from None
-    sys.stdout.write(json.dumps(result.metrics, indent=2, sort_keys=True) + "\n")
+    sys.stdout.write(json_text(result.metrics, "metrics"))
 
 
 if __name__ == "__main__":

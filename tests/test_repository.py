@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from crosscam.cluster.pseudo_labels import CutParams
 from crosscam.params import read_params
@@ -20,6 +22,7 @@ from tests.repository import (
     arguments,
     circle,
     closure,
+    committed,
     contract,
     definitions,
     documented,
@@ -281,6 +284,14 @@ def test_the_only_pictures_in_git_are_of_the_synthetic_dataset() -> None:
         assert b"data:image/" + b"jpeg" not in data, path
     names = ("compare", "hot_paths", "phone", "plots", "report", "synthetic")
     assert found == {f"docs/{name}.png" for name in names}
+
+
+def test_the_metrics_in_git_are_of_the_archive_that_is_locked() -> None:
+    """`dvc commit` takes whatever file is there, also one of before a change."""
+    told = json.loads(committed("metrics/unzip.json"))
+    deps = YAML(typ="safe", pure=True).load(committed("dvc.lock"))["stages"]["unzip"]
+    (locked,) = (dep for dep in deps["deps"] if dep["path"].endswith(".zip"))
+    assert (told["file"], told["md5"]) == (Path(locked["path"]).name, locked["md5"])
 
 
 # What is installed

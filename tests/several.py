@@ -71,9 +71,11 @@ SETTING = replace(DISTILLED, optim=SGD)
 OPTIONS = {"drop_path_rate": 0.1, "ls_init_value": 0.1}
 FEATURE = replace(WHOLE, options=OPTIONS, aibn_mix=0.9)
 HEAD = replace(FEATURE, neck="head")
+BATCH_NORMS = replace(WHOLE, backbone="test_resnet", options={}, neck="head")
 LINEAR = replace(SETTING, head=HeadParams("linear", 1.0))
 LR = 0.0001
-WITHIN = replace(INTRA, lr=LR, batch_per_camera=14)  # batches of 42 and 3
+LOWER = 0.00001  # no layer scale holds a change of rounding down: 4e-4 of weights at LR
+WITHIN = replace(INTRA, batch_per_camera=14)  # batches of 42 and 3
 
 
 def in_processes(size: int, work: Callable[[], Any]) -> list[Any]:
@@ -107,15 +109,21 @@ def _fork(folder: Path, number: int, size: int, work: Callable[[], Any]) -> int:
 
 
 def trained(
-    architecture: Any, setting: Any, run: KeptRun | None = None, rounds: int = 2
+    architecture: Any,
+    setting: Any,
+    run: KeptRun | None = None,
+    *,
+    rounds: int = 2,
+    lr: float = LR,
 ) -> Any:
     """Run an intra and inter rounds with intra ones between; return what came."""
     network, images = tiny_network(architecture), tiny_images()
     progress = run.progress(network, setting.head) if run else Progress(network)
-    given = images, WITHIN, setting, FIRST_INTRA, 1, LR
+    within = replace(WITHIN, lr=lr)
+    given = images, within, setting, FIRST_INTRA, 1, lr
     heads = intra_round(network, *given, progress).heads
-    inter = replace(INTER, intra_epochs=1, lr=LR, rounds=rounds)
-    told = alternate(network, heads, images, WITHIN, inter, setting, progress)
+    inter = replace(INTER, intra_epochs=1, lr=lr, rounds=rounds)
+    told = alternate(network, heads, images, within, inter, setting, progress)
     weights = {**network.state_dict(), **told[-1][1].heads[-1].state_dict()}
     return {
         "losses": [epoch.loss for _, done in told for epoch in done.epochs],
@@ -296,6 +304,9 @@ def main() -> None:
     for size in (1, 2):
         work = partial(trained, HEAD, LINEAR, rounds=1)
         made[f"head {size}"] = in_processes(size, work)
+    for size in (1, 2, 4):
+        work = partial(trained, BATCH_NORMS, SETTING, rounds=1, lr=LOWER)
+        made[f"batch norms {size}"] = in_processes(size, work)
     made["within"] = in_processes(1, lambda: within_cameras(FEATURE, SETTING))
     for name in ("moments", "gradients"):
         made[f"without {name}"] = in_processes(2, unsynchronised(name))

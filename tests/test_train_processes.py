@@ -46,13 +46,15 @@ def agree(one: dict[str, Any], several: list[dict[str, Any]]) -> None:
             assert close.max() < WEIGHTS, name
 
 
-@pytest.mark.parametrize("case", ["feature 2", "feature 4", "head 2"])
+@pytest.mark.parametrize(
+    "case", ["feature 2", "feature 4", "head 2", "batch norms 2", "batch norms 4"]
+)
 def test_any_number_of_processes_trains_alike(made: dict[str, Any], case: str) -> None:
     """With AIBN, camera styles, both places of the neck, triplets and distillation.
 
     The intra round ends with a batch of fewer images than four processes.
     """
-    name, size = case.split()
+    name, size = case.rsplit(maxsplit=1)
     assert len(made[case]) == int(size)
     (one,) = made[f"{name} 1"]
     assert len(one["losses"]) == (4 if name == "feature" else 2)
@@ -60,7 +62,7 @@ def test_any_number_of_processes_trains_alike(made: dict[str, Any], case: str) -
     agree(one, made[case])
 
 
-@pytest.mark.parametrize("case", ["feature 4", "head 2"])
+@pytest.mark.parametrize("case", ["feature 4", "head 2", "batch norms 4"])
 def test_all_processes_hold_the_same_bytes(made: dict[str, Any], case: str) -> None:
     first, *others = made[case]
     for other in others:

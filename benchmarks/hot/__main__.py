@@ -32,6 +32,7 @@ FIGURE = ROOT / "docs/hot_paths.png"
 NAMES = (
     "reranking",
     "gallery_reranking",
+    "gallery_reranking_from_features",
     "sparse_jaccard",
     "linkage",
     "density",

@@ -333,6 +333,21 @@ def test_more_than_an_epoch_must_not_be_lost(copy: Clone) -> None:
     assert outcome.troubles == ["intra: kept 1 epochs of 3"]
 
 
+def test_an_experiment_that_came_through_is_applied(
+    copy: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kill came when it was there: DVC refuses to run another of its name."""
+    started: list[list[str]] = []
+    monkeypatch.setattr(Clone, "start", lambda _, command: started.append(command))
+    command = COMMANDS["dvc exp run"](copy)
+    command.start()
+    (copy.folder / ".git/refs/exps/0a/1b").mkdir(parents=True)
+    (copy.folder / ".git/refs/exps/0a/1b/hit").touch()
+    command.start()
+    assert started[0][:5] == ["dvc", "exp", "run", "--name", "hit"]
+    assert started[1] == ["dvc", "exp", "apply", "hit"]
+
+
 class Slow(Repro):
     """A command that does not end."""
 

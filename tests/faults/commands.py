@@ -87,7 +87,7 @@ class Repro:
 
 
 class ExpRun(Repro):
-    """`dvc exp run` in the workspace."""
+    """`dvc exp run` in the workspace; `dvc exp apply` once the experiment is there."""
 
     name = "dvc exp run"
 
@@ -96,6 +96,8 @@ class ExpRun(Repro):
 
     def start(self) -> None:
         command = ["dvc", "exp", "run", "--name", NAME, *SETS]
+        if experiment(self.clone):
+            command = ["dvc", "exp", "apply", NAME]
         self.process = self.clone.start([*self.limit, *command])
 
     def repair(self) -> None:
@@ -118,7 +120,8 @@ class Queue(Repro):
     must_repair = True  # a task whose worker was killed is shown as running for good
 
     def prepare(self) -> None:
-        self.clone.done("dvc", "exp", "run", "--queue", "--name", NAME, *SETS)
+        if not experiment(self.clone):
+            self.clone.done("dvc", "exp", "run", "--queue", "--name", NAME, *SETS)
 
     def start(self) -> None:
         self.process = self.clone.start([*self.limit, "dvc", "queue", "start"])
@@ -127,13 +130,15 @@ class Queue(Repro):
         assert self.process
         if self.process.poll() is None:
             return True
-        return not self._ref() and any(p.is_dvc for p in self.clone.processes())
+        return not experiment(self.clone) and any(
+            p.is_dvc for p in self.clone.processes()
+        )
 
     def wait(self) -> int:
         pause = looks("the queue does not end")
         while self.running():
             next(pause)
-        return 0 if self._ref() else 1
+        return 0 if experiment(self.clone) else 1
 
     def settle(self) -> None:
         assert self.process
@@ -152,7 +157,7 @@ class Queue(Repro):
         self.clone.note(self.noted)
 
     def lock(self) -> str:
-        return self.clone.done("git", "show", f"{self._ref()}:dvc.lock")
+        return self.clone.done("git", "show", f"{experiment(self.clone)}:dvc.lock")
 
     def differing(self, reference: str) -> list[str]:
         objects, wanted = self.clone.objects(), outputs(reference)
@@ -160,10 +165,12 @@ class Queue(Repro):
         wrong = [path for path, name in cached.items() if objects.get(name) != name]
         return wrong + ["dvc.lock"] * (self.lock() != reference)
 
-    def _ref(self) -> str:
-        refs = self.clone.folder / ".git/refs/exps"
-        found = [path for path in refs.rglob(NAME) if path.is_file()]
-        return found[0].relative_to(refs.parents[1]).as_posix() if found else ""
+
+def experiment(clone: Clone) -> str:
+    """Return git's name of the experiment; empty: it is not there yet."""
+    refs = clone.folder / ".git/refs/exps"
+    found = [path for path in refs.rglob(NAME) if path.is_file()]
+    return found[0].relative_to(refs.parents[1]).as_posix() if found else ""
 
 
 COMMANDS = {kind.name: kind for kind in (Repro, ExpRun, Queue)}

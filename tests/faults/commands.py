@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,9 +169,12 @@ class Queue(Repro):
 
 def experiment(clone: Clone) -> str:
     """Return git's name of the experiment; empty: it is not there yet."""
-    refs = clone.folder / ".git/refs/exps"
-    found = [path for path in refs.rglob(NAME) if path.is_file()]
-    return found[0].relative_to(refs.parents[1]).as_posix() if found else ""
+    git = clone.folder / ".git"
+    # Not by Path.rglob, which raises where git removes a folder meanwhile.
+    for folder, _, files in os.walk(git / "refs/exps"):
+        if NAME in files:
+            return (Path(folder) / NAME).relative_to(git).as_posix()
+    return ""
 
 
 COMMANDS = {kind.name: kind for kind in (Repro, ExpRun, Queue)}

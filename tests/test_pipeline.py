@@ -191,6 +191,18 @@ def test_pushing_sends_no_image_of_the_dataset(clone: Clone, tmp_path: Path) -> 
     assert kept == {"data/packed/images.bin", "data/features.npz", "plots/ranked.png"}
 
 
+def test_saving_an_experiment_puts_no_image_into_git(clone: Clone) -> None:
+    """It adds plots that belong to no stage by force, whatever is ignored."""
+    clone.dvc("exp", "save", "--name", "saved")
+    ref = clone.run("git", "for-each-ref", "--format=%(refname)", "refs/exps/**/saved")
+    there = clone.run("git", "ls-tree", "-r", "--name-only", ref.strip()).split()
+    assert {"dvc.lock", "plots/cmc.json"} <= {*there}
+    cached = {path for path in clone.hashes() if path in there}
+    assert cached == set()
+    clone.dvc("exp", "remove", "saved")
+    clone.restore()
+
+
 def test_the_store_completes_a_fresh_clone(clone: Clone, tmp_path: Path) -> None:
     params = clone.folder / "params.yaml"
     (clone.folder / "recipes/default.yaml").write_bytes(params.read_bytes())

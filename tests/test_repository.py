@@ -268,6 +268,7 @@ def test_images_and_features_are_never_pushed() -> None:
                 held_back |= {path} if not options.get("push", True) else set()
     assert cached == IMAGES | MADE_OF_IMAGES | DRAWN, "say what a new output holds"
     assert held_back == IMAGES
+    assert "plots" not in yaml("dvc.yaml"), "`dvc exp save` forces them into git"
     section = (ROOT / "docs/remotes.md").read_text().split("## What never leaves")[1]
     for path in held_back:
         assert f"`{path}`" in section.split("## ")[0]

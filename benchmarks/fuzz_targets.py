@@ -8,6 +8,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, get_type_hints
@@ -229,8 +230,10 @@ def spoiled_state(rng: np.random.Generator) -> bytes:
     arrays, about = ({**part} for part in state())
     if forge_arrays := rng.random() < 0.5:
         _change(arrays, rng)
-    about["sum"] = checksum(arrays)
     text = json.dumps(about) if forge_arrays else reworded(json.dumps(about), rng)
+    with suppress(TypeError, ValueError):  # it is no JSON any more, or no dict
+        about = json.loads(text)
+        text = json.dumps({**about, "sum": checksum(arrays, about)})
     metadata = {"crosscam": text.encode(errors="replace").decode()}
     return _made(lambda path: write_safetensors(path, arrays, metadata))
 

@@ -156,8 +156,14 @@ def _plain(value: Any, digits: int, where: str) -> Any:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table without its row index, lines ended by a line feed alone."""
-    write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())
+    """Write a `csv_text`."""
+    write_bytes(path, csv_text(table).encode())
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table without its row index, lines ended by a line feed alone."""
+    text: str = table.to_csv(index=False, lineterminator="\n")
+    return text
 
 
 def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

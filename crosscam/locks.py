@@ -49,8 +49,9 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
 def remove_stale(folder: Path) -> None:
     """Remove the lock files of processes that were killed: nobody holds those."""
     for path in sorted(folder.glob("*.lock")):
-        # Whoever waits for it sees that it is gone, and makes a new one.
-        with suppress(BlockingIOError), locked(path, wait=False):
+        # Whoever waits for it sees that it is gone, and makes a new one. A folder can
+        # be shared with other users, whose files are not ours to open.
+        with suppress(BlockingIOError, PermissionError), locked(path, wait=False):
             pass
 
 

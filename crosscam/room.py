@@ -20,7 +20,7 @@ class Groups(NamedTuple):
     limit, used, stat
         Files of a group.
     cache
-        Key in `stat`: memory that files are cached in and that goes when it is needed.
+        Keys in `stat`: memory that files are cached in and that goes when it is needed.
     """
 
     controller: str
@@ -28,7 +28,7 @@ class Groups(NamedTuple):
     limit: str
     used: str
     stat: str = "memory.stat"
-    cache: str = "inactive_file"
+    cache: tuple[str, ...] = ("active_file", "inactive_file")
 
 
 GROUPS = (
@@ -38,7 +38,7 @@ GROUPS = (
         "sys/fs/cgroup/memory",
         "memory.limit_in_bytes",
         "memory.usage_in_bytes",
-        cache="total_inactive_file",
+        cache=("total_active_file", "total_inactive_file"),
     ),
 )
 
@@ -147,7 +147,8 @@ def _of_group(folder: Path, groups: Groups) -> Iterator[int]:
     )
     stat = folder / groups.stat
     rows = stat.read_text().splitlines() if stat.exists() else []
-    cache = [int(row.split()[1]) for row in rows if row.split()[:1] == [groups.cache]]
+    pairs = (row.split() for row in rows)
+    cache = [int(pair[1]) for pair in pairs if pair[0] in groups.cache]
     if limit.isdecimal():
         yield max(0, int(limit) - int(used) + sum(cache))
 

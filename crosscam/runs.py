@@ -7,11 +7,13 @@ deletes them and starts the stage again. From its last state that is done at onc
 
 from __future__ import annotations
 
+import configparser
 import hashlib
 import json
 import logging
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from crosscam.locks import locked
 log = logging.getLogger(__name__)
 
 MARK = "finished.json"
-LOCK, CACHE = "dvc.lock", ".dvc/cache/files/md5"
+LOCK = "dvc.lock"
 # DVC runs experiments in folders of its own below this one, and deletes them after.
 TEMPORARY = "/.dvc/tmp/exps/"
 
@@ -109,19 +111,28 @@ def _is_noted(folder: Path) -> bool:
 
     After the run has ended, as the lock can have the same result from an earlier one,
     of other code say. DVC writes the file anew each time. Where the workspace is gone,
-    a temporary one of DVC's: whether its cache has it, if that lies in the repository.
+    a temporary one of DVC's: whether its cache has it.
     """
     try:
         mark: dict[str, Any] = json.loads((folder / MARK).read_text("utf-8"))
         lock, md5 = Path(mark["lock"]), mark["md5"]
         if not lock.parent.exists():
             repository = Path(lock.as_posix().split(TEMPORARY)[0])
-            cached: Path = repository / CACHE / md5[:2] / md5[2:]
+            cached = _cache(repository) / "files/md5" / str(md5)[:2] / str(md5)[2:]
             return cached.exists()
         listed: bool = md5 in lock.read_text("utf-8")
         return listed and _written(lock) != mark["written"]
     except (OSError, KeyError, TypeError, ValueError):
         return False
+
+
+def _cache(repository: Path) -> Path:
+    """Return the folder of DVC's cache, as the repository's own settings name it."""
+    settings = configparser.ConfigParser(strict=False, interpolation=None)
+    own = repository / ".dvc"
+    with suppress(configparser.Error):
+        settings.read([own / "config", own / "config.local"], "utf-8")
+    return own / settings.get("cache", "dir", fallback="cache")
 
 
 def _written(lock: Path) -> int:

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -17,7 +17,15 @@ import torch.distributed as dist
 from torch.distributed.distributed_c10d import Store
 
 from crosscam.helpers import GRACE, LEFT_ALONE, Helper, started, until
-from crosscam.processes import FAULT, TIMEOUT, ProcessesError, group
+from crosscam.processes import (
+    FAULT,
+    TIMEOUT,
+    ProcessesError,
+    from_first,
+    group,
+    is_first,
+)
+from crosscam.program import alone
 from crosscam.runs import remove_noted
 
 JOINS = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # torchrun sets them
@@ -91,6 +99,20 @@ def several(num: int, module: str) -> Iterator[None]:
         if size > 1:
             _met[:] = [store]
             stack.enter_context(group(store, rank, size, place))
+        yield
+
+
+@contextmanager
+def alone_together(stage: str) -> Iterator[None]:
+    """Be `alone`, of several processes by the first one, for whom the others wait.
+
+    Parameters
+    ----------
+    stage
+        Its name.
+    """
+    with alone(stage) if is_first() else nullcontext():
+        from_first(lambda: None)
         yield
 
 

@@ -21,6 +21,7 @@ from crosscam.draw.embedding import draw_embedding
 from crosscam.draw.ranked import RankedList, Tile, draw_ranked
 from crosscam.files import NpzError, read_npz, write_bytes, write_json
 from crosscam.params import ParamsError, read_params
+from crosscam.program import as_program
 from crosscam.rank.diagnosis import pseudo_label_quality, training_truth
 from crosscam.rank.evaluation import EvaluateParams, evaluate
 from crosscam.rank.feature_set import RankingError, feature_set, some_of_both
@@ -71,9 +72,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with as_program(
+        "evaluate", ParamsError, DataError, NpzError, RankingError, OSError
+    ):
         main()
-    except FileNotFoundError as error:
-        raise SystemExit(f"{error.filename}: no such file: run dvc repro") from None
-    except (ParamsError, DataError, NpzError, RankingError, OSError) as error:
-        raise SystemExit(str(error)) from None

@@ -23,7 +23,7 @@ from crosscam.model.checkpoint import CheckpointError, load_checkpoint, untraine
 from crosscam.model.network import Architecture
 from crosscam.params import Count, FileName, ParamsError, Seed, read_params
 from crosscam.processes import is_first
-from crosscam.stage import as_stage, several
+from crosscam.stage import alone_together, as_stage, several
 from crosscam.train.devices import ComputeParams, placed, start_device
 from crosscam.train.features import features
 
@@ -51,7 +51,7 @@ class Params:
 def main() -> None:
     """Run the stage."""
     p = read_params(Path("params.yaml"), Params)
-    with several(p.compute.processes, "stages.extract"):
+    with several(p.compute.processes, "stages.extract"), alone_together("extract"):
         device, folder = start_device(p.compute), Path("models/weights")
         plain = placed(untrained(p.model, p.seed, p.weights, folder), p.compute, device)
         path = Path("models") / p.extract.checkpoint

@@ -17,6 +17,7 @@ from crosscam.data.packed import read_index
 from crosscam.data.split import split, summary
 from crosscam.files import write_csv, write_json
 from crosscam.params import Fraction, ParamsError, read_params
+from crosscam.program import as_program
 
 log = logging.getLogger("split")
 
@@ -73,8 +74,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
-    try:
+    with as_program("split", ParamsError, DataError, OSError):
         main()
-    except (ParamsError, DataError, OSError) as error:
-        raise SystemExit(str(error)) from None

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from crosscam.files import replacing
 from crosscam.params import ParamsError, read_params
+from crosscam.program import as_program
 from crosscam.synthetic.archive import write_archive
 from crosscam.synthetic.plan import World, plan_shots
 from crosscam.synthetic.render import population
@@ -40,8 +41,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
-    try:
+    with as_program("synthesize", ParamsError, OSError):
         main()
-    except (ParamsError, OSError) as error:
-        raise SystemExit(str(error)) from None

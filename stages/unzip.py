@@ -8,6 +8,7 @@ Params  archive
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from crosscam.data.layout import recognise
 from crosscam.data.packing import packed_size, scan, write_images
 from crosscam.data.published import summary
 from crosscam.data.source import open_source
-from crosscam.files import replacing, write_csv, write_json
+from crosscam.files import csv_text, replacing, write_json
 from crosscam.params import ParamsError, PathName, read_params
+from crosscam.program import as_program
 from crosscam.room import check_disk
 
 log = logging.getLogger("unzip")
@@ -46,9 +48,14 @@ def main() -> None:
         index, unreadable = scan(archive, images)
         if faults := (*archive.faults.values(), *listing.faults, *unreadable):
             raise DataError(*(f"{path}: {fault}" for fault in dict.fromkeys(faults)))
-        with replacing(Path("data/packed/images.bin")) as file:
-            write_images(archive, index, file)
-            write_csv(Path("data/packed/index.csv"), index)
+        folder = Path("data/packed")
+        # Both whole before either takes its place: they belong together.
+        with replacing(folder / "index.csv") as table:
+            table.write(csv_text(index).encode())
+            table.flush()
+            os.fsync(table.fileno())
+            with replacing(folder / "images.bin") as file:
+                write_images(archive, index, file)
         report = {"file": path.name, **summary(listing, index, archive.digests())}
     write_json(Path("metrics/unzip.json"), report)
     log.info("%d images, layout %s", len(index), listing.layout)
@@ -57,8 +64,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
-    try:
+    with as_program("unzip", ParamsError, DataError, OSError):
         main()
-    except (ParamsError, DataError, OSError) as error:
-        raise SystemExit(str(error)) from None

@@ -215,6 +215,9 @@ def test_the_report_counts() -> None:
     row = "3 | 1 | 0 | 0 | 2 | 1 | 0 | 0 | 0 | 0 |\n"
     assert f"| kill | `dvc repro` | {row}" in table([one, two])
     assert f"| **all** |  | {row}" in table([one, two])
+    late = Outcome("kill of dvc", "dvc repro", troubles=["by itself: 1: no"])
+    assert "| kill of dvc | `dvc repro` | 0 | 0 | 0 | 1 |" in table([one, late])
+    assert "kill of dvc" not in table([one, Outcome("kill of dvc", "dvc repro")])
     assert messages([one, two]).count("full") == 2
     assert failed([one, two]) == ["kill, dvc repro: lost: a"]
 
@@ -359,16 +362,43 @@ class Slow(Repro):
         self.process = self.clone.start([sys.executable, "-c", sleep])
 
 
-@pytest.mark.parametrize("kills", [[Kill("both", Moment(INTRA, 0.0), False)], KILLS])
-def test_what_does_not_end_is_a_trouble(
-    copy: Clone, kills: list[Kill], monkeypatch: pytest.MonkeyPatch
+class Failing(Slow):
+    """A command that fails before anybody kills it."""
+
+    def start(self) -> None:
+        self.process = self.clone.start([
+            sys.executable,
+            "-c",
+            "raise SystemExit('MemoryError: no')",
+        ])
+
+
+def test_a_command_that_fails_by_itself_is_a_trouble(
+    copy: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    committed_and_edited(copy)
+    monkeypatch.setitem(COMMANDS, "dvc repro", Failing)
+    case = Case(copy, lambda: "", TIMES, 0)
+    kill = Kill("both", Moment(INTRA, 60.0), repaired=False)
+    found = failed(run_chain(case, "dvc repro", [kill], copy.top.with_name("failing")))
+    told = "kill of both, dvc repro: troubles: by itself: 1: MemoryError: no"
+    assert found == [told, told], "before the kill, and again"
+
+
+def committed_and_edited(copy: Clone) -> None:
     for path, text in ((EDITED, "read"), (NOTES, EDIT)):
         (copy.folder / path).write_text(text)
     copy.done("git", "init", "--quiet", "--initial-branch=main")
     copy.done("git", "add", EDITED)
     copy.done("git", "commit", "--quiet", "--message=all")
     (copy.folder / EDITED).write_text(f"read{EDIT}")
+
+
+@pytest.mark.parametrize("kills", [[Kill("both", Moment(INTRA, 0.0), False)], KILLS])
+def test_what_does_not_end_is_a_trouble(
+    copy: Clone, kills: list[Kill], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed_and_edited(copy)
     monkeypatch.setitem(COMMANDS, "dvc repro", Slow)
     case = Case(copy, lambda: "", TIMES, 0)
     monkeypatch.setattr(clones, "PATIENCE", 1)

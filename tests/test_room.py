@@ -37,16 +37,16 @@ def write(path, text):
     path.write_text(f"{text}\n")
 
 
-def of_group(folder, groups, limit, used, cached=None):
+def of_group(folder, groups, limit, used, cached=()):
     write(folder / groups.limit, limit)
     write(folder / groups.used, used)
-    if cached:
-        write(folder / groups.stat, f"anon 7\n{groups.cache} {cached}\nfile 9")
+    rows = [f"{key} {num}" for key, num in zip(groups.cache, cached, strict=False)]
+    write(folder / groups.stat, "\n".join(["anon 7", *rows, "file 9"]))
 
 
 @pytest.mark.parametrize("groups", room.GROUPS, ids=["v2", "v1"])
 def test_cached_files_are_no_used_memory(tmp_path, groups):
-    of_group(tmp_path / groups.folder, groups, "5000000", "4500000", "3000000")
+    of_group(tmp_path / groups.folder, groups, "5000000", "4500000", (1000000, 2000000))
     assert available_memory(tmp_path) == 3_500_000
 
 

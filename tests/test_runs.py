@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crosscam.locks import locked
+from crosscam.locks import locked, remove_stale
 from crosscam.runs import (
     MARK,
     mark_finished,
@@ -35,6 +35,22 @@ def run(tmp_path, monkeypatch):
     Path("network").write_bytes(NETWORK)
     mark_finished(folder, Path("network"))
     return folder
+
+
+def test_locks_of_another_user_are_left_alone(tmp_path, monkeypatch):
+    """Whose files in a shared folder are not ours to open."""
+    opened = Path.open
+
+    def refused(path, *given, **named):
+        if path.name == "theirs.lock":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *given, **named)
+
+    for name in ("theirs.lock", "ours.lock"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(Path, "open", refused)
+    remove_stale(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs.lock"]
 
 
 def test_without_dvc_nobody_will_note_it(run, monkeypatch):
@@ -119,6 +135,26 @@ def test_of_a_workspace_that_is_gone_the_cache_has_the_result(run, tmp_path):
     remove_noted(tmp_path)
     assert run.exists()
     cached = tmp_path / ".dvc/cache/files/md5" / mark["md5"][:2] / mark["md5"][2:]
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(NETWORK)
+    remove_noted(tmp_path)
+    assert not run.exists()
+
+
+@pytest.mark.parametrize("name", ["config", "config.local"])
+def test_the_cache_may_be_elsewhere(run, tmp_path, name):
+    """As `dvc cache dir --local` says: `dir` is relative to the file, or absolute."""
+    mark = json.loads((run / MARK).read_text())
+    gone = tmp_path / ".dvc/tmp/exps/gone/dvc.lock"
+    (run / MARK).write_text(json.dumps(mark | {"lock": str(gone)}))
+    place = {"config": "../shared", "config.local": str(tmp_path / "shared")}[name]
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\n    remote = a%b\n")
+    with (tmp_path / ".dvc" / name).open("a") as file:
+        file.write(f"[cache]\n    dir = {place}\n    type = copy\n")
+    remove_noted(tmp_path)
+    assert run.exists()
+    cached = tmp_path / "shared/files/md5" / mark["md5"][:2] / mark["md5"][2:]
     cached.parent.mkdir(parents=True)
     cached.write_bytes(NETWORK)
     remove_noted(tmp_path)

@@ -222,9 +222,8 @@ def test_templates_are_filled_with_what_is_there(folder, name):
     evaluate.main()
     records = written(f"plots/{name}.json")
     entries = pipeline()["evaluate"]["plots"]
-    plot = {path: entry[path] for entry in entries for path in entry}[
-        f"plots/{name}.json"
-    ]
+    options = {k: v for e in entries if isinstance(e, dict) for k, v in e.items()}
+    plot = options[f"plots/{name}.json"]
     assert plot["template"] == name
     options = {k: v for k, v in plot.items() if k not in {"cache", "template"}}
     renderer = VegaRenderer(

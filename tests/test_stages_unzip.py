@@ -255,16 +255,35 @@ def test_a_member_that_cannot_be_an_image_needs_no_room(
 
 
 @pytest.mark.parametrize(
-    ("after", "path"), [(0, OUTPUTS[1]), (1, OUTPUTS[0]), (2, OUTPUTS[2])]
+    ("after", "path", "num"),
+    [(0, OUTPUTS[1], 0), (1, OUTPUTS[0], 0), (3, OUTPUTS[2], 2)],
 )
 def test_a_full_disk_is_told_in_a_line(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, after: int, path: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, after: int, path: str, num: int
 ) -> None:
     write_zip(folder / "raw/a.zip", market_members())
     fill_disk(monkeypatch, after)
     told = outcome(folder, ["stages.unzip"])
     assert told == f"[Errno 28] No space left on device: '{path}'"
-    assert len(outputs(folder)) == after
+    assert len(outputs(folder)) == num
+
+
+@pytest.mark.parametrize("name", ["csv_text", "write_images"])
+def test_images_and_their_index_are_replaced_together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write_zip(folder / "raw/a.zip", market_members())
+    unzip.main()
+    before = outputs(folder)
+    write_zip(folder / "raw/a.zip", dict([*market_members().items()][:-1]))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(unzip, name, full)
+    with pytest.raises(OSError, match="No space left"):
+        unzip.main()
+    assert outputs(folder) == before
 
 
 def test_a_file_in_place_of_a_folder_is_told_in_a_line(folder: Path) -> None:

@@ -179,11 +179,31 @@ def test_a_state_that_the_disk_never_got_leaves_the_one_it_has(state, caplog):
     assert going_on == "going on after intra round 1/1 epoch 0"
 
 
-def test_the_sum_is_of_names_and_bytes():
+def test_the_sum_is_of_names_and_bytes_and_of_what_is_about_them():
     one = {"a": np.zeros(3), "b": np.ones((2, 2))}
-    assert checksum(one) == checksum(dict(reversed(one.items())))
-    assert checksum(one) != checksum({"a": one["b"], "b": one["a"]})
-    assert checksum(one) == checksum({"a": one["a"], "b": np.asfortranarray(one["b"])})
+    whole = checksum(one, {"c": 1, "d": [0.5]})
+    assert whole == checksum(dict(reversed(one.items())), {"d": [0.5], "c": 1})
+    assert whole != checksum({"a": one["b"], "b": one["a"]}, {"c": 1, "d": [0.5]})
+    in_columns = {"a": one["a"], "b": np.asfortranarray(one["b"])}
+    assert whole == checksum(in_columns, {"c": 1, "d": [0.5], "sum": 7})
+    assert whole != checksum(one, {"c": 1, "d": [0.25]})
+
+
+def test_a_state_that_cannot_be_read_now_stays(state, monkeypatch):
+    """The disk may answer tomorrow: a day of training is not put aside for that."""
+    before, opened = state.read_bytes(), type(state).open
+
+    def stale(path, *given, **named):
+        if path == state:
+            raise OSError(116, "Stale file handle")
+        return opened(path, *given, **named)
+
+    monkeypatch.setattr(type(state), "open", stale)
+    with pytest.raises(OSError, match="Stale file handle"):
+        KeptRun(state.parent).progress(tiny_network(), SETTING.head)
+    monkeypatch.undo()
+    assert state.read_bytes() == before
+    assert [*state.parent.parent.glob("*.unusable")] == []
 
 
 def test_a_full_disk_leaves_the_state_before(state, monkeypatch):

@@ -65,11 +65,11 @@ def test_memory_for_all_distances_is_looked_at_first(tmp_path, monkeypatch):
 def test_a_stage_looks_at_its_own_pairs_and_warns_of_the_next_ones(
     tmp_path, monkeypatch, caplog
 ):
-    asked = []
+    asked, held = [], 5 * 3 * 64 * 32
 
     def check(num_bytes, what):
-        asked.append(num_bytes / module.PAIR_BYTES)
-        if num_bytes == module.PAIR_BYTES * 5**2:
+        asked.append(num_bytes)
+        if num_bytes == module.PAIR_BYTES * 5**2 + held:
             raise RoomError(what)
 
     monkeypatch.setattr(module, "check_memory", check)
@@ -77,11 +77,16 @@ def test_a_stage_looks_at_its_own_pairs_and_warns_of_the_next_ones(
     columns = {"offset": [0] * 5, "size": [len(blob)] * 5, "camid": [0, 1, 0, 1, 1]}
     given = PackedImages(tmp_path / "images.bin"), pd.DataFrame(columns), ARCHITECTURE
     training_set(*given, SETTING.compute, CUT)
-    assert asked == [3**2, 5**2]  # of its largest camera, and of all
+    pairs = [3**2, 5**2]  # of its largest camera, and of all
+    assert asked == [module.PAIR_BYTES * num + held for num in pairs]
     (warning,) = caplog.messages
     assert warning.startswith("the next stage holds the distances between 5 images all")
     with pytest.raises(RoomError, match="the distances between 5 images"):
         training_set(*given, SETTING.compute, CUT, across=True)
+    asked.clear()
+    mapped = replace(SETTING.compute, image_cache_gb=1e-9)  # no image stays in memory
+    training_set(*given, mapped, CUT)
+    assert asked == [module.PAIR_BYTES * num for num in pairs]
 
 
 def test_losses_are_compared_with_those_of_the_round_before():

@@ -28,6 +28,7 @@ from crosscam.model.heads import HeadParams
 from crosscam.model.network import Network
 from crosscam.params import shown
 from crosscam.processes import from_first, is_first
+from crosscam.program import alone
 from crosscam.room import check_disk
 from crosscam.runs import mark_finished, runs_folder, workspace_runs
 from crosscam.train.progress import Progress
@@ -70,7 +71,8 @@ class KeptRun:
     def progress(self, network: Network, params: HeadParams) -> Progress:
         """Return how far the run has come: nowhere, or as far as its state says.
 
-        A state that is damaged, or is not this run's, is put aside, and said so.
+        A state that is damaged, or is not this run's, is put aside, and said so. One
+        that cannot be read, as a disk does not answer, stays where it is.
 
         Parameters
         ----------
@@ -83,6 +85,8 @@ class KeptRun:
         ------
         RoomError
             If the disk has no room for states.
+        OSError
+            If a state is there and cannot be read.
         """
         progress = Progress(network, self.keep)
         weights = sum(tensor.nbytes for tensor in network.state_dict().values())
@@ -141,7 +145,8 @@ class KeptRun:
         if not is_first():
             return
         arrays, about = state_of(progress)
-        about |= {"format": FORMAT, "key": self.key, "sum": checksum(arrays)}
+        about |= {"format": FORMAT, "key": self.key}
+        about["sum"] = checksum(arrays, about)
         metadata, now = {"crosscam": json.dumps(about)}, time.monotonic()
         synced = now - self._synced > SYNCED
         try:
@@ -172,14 +177,20 @@ def read_state(file: Path, key: str) -> State:
     ------
     StateError
         If it is no such file, is of another run, or is not as it was written.
+    OSError
+        If the file cannot be read.
     """
+    # Else a disk that does not answer would pass for a damaged file, and a day of
+    # training be put aside.
+    with file.open("rb") as there:
+        there.read(1)
     try:
         with safe_open(file, framework="pt") as opened:
             about = json.loads((opened.metadata() or {})["crosscam"])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
         found = about["format"], about["key"]
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-    except (OSError, SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError) as error:
         raise StateError(f"it is no state of a run, {error}") from error
     except (KeyError, RecursionError, TypeError) as error:
         raise StateError("it is no state of a run but holds something else") from error
@@ -187,14 +198,18 @@ def read_state(file: Path, key: str) -> State:
         raise StateError(
             f"it must be {FORMAT} of {key}, got {' of '.join(map(shown, found))}"
         )
-    if checksum(arrays) != about.get("sum"):
+    if checksum(arrays, about) != about.get("sum"):
         raise StateError("it is damaged, its sum is not the one it was written with")
     return tensors, about
 
 
-def checksum(arrays: Mapping[str, NDArray[Any]]) -> int:
-    """Return the CRC-32 over names and bytes, in order of the names."""
-    total = 0
+def checksum(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> int:
+    """Return the CRC-32 over what is about arrays, but a sum, their names and bytes.
+
+    In order of the names.
+    """
+    plain = {name: value for name, value in about.items() if name != "sum"}
+    total = zlib.crc32(json.dumps(plain, sort_keys=True).encode())
     for name in sorted(arrays):
         total = zlib.crc32(name.encode(), total)
         total = zlib.crc32(np.ascontiguousarray(arrays[name]).data, total)
@@ -224,11 +239,10 @@ def kept_run(
         return
     workspace = Path.cwd()
     runs, key = runs_folder(workspace), run_key(stage, params, data, device, workspace)
-    place, folder = zlib.crc32(str(workspace).encode()), runs / key
-    here = workspace_runs(workspace)
-    for each in sorted({runs, here}):
+    folder = runs / key
+    for each in sorted({runs, workspace_runs(workspace)}):
         remove_stale(each)
-    with locked(here / f"{stage}-{place:08x}.lock"), locked(runs / f"{key}.lock"):
+    with alone(stage, workspace), locked(runs / f"{key}.lock"):
         folder.mkdir(exist_ok=True)
         for cut_off in sorted(folder.glob(".*.tmp")):
             cut_off.unlink()

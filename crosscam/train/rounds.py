@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -102,9 +103,12 @@ def training_set(
         If there is not the memory to cluster as many images together as this stage
         does.
     """
-    if is_first():  # the others do not cluster
-        _check_pairs(table["camid"].to_numpy(), clusters, across=across)
     size, limit = architecture.image_size, compute.image_cache_gb
+    if is_first():  # the others do not cluster
+        images = 3 * math.prod(size) * len(table)
+        held = images if images <= 1e9 * limit else 0  # as `decode_all` does
+        camids = table["camid"].to_numpy()
+        _check_pairs(camids, clusters, held, across=across)
     pixels = resident(
         decode_all(packed, table, size, limit), chosen_device(compute.device)
     )
@@ -112,9 +116,11 @@ def training_set(
 
 
 def _check_pairs(
-    camids: NDArray[np.int64], clusters: CutParams, *, across: bool
+    camids: NDArray[np.int64], clusters: CutParams, held: int, *, across: bool
 ) -> None:
     """Raise if the distances do not fit that this stage needs; warn of the next one's.
+
+    Beside them are the images, of so many bytes `held`.
 
     The intra-camera stage does not depend on how the inter-camera one clusters, but can
     take a day before that one says that it lacks the memory.
@@ -123,7 +129,7 @@ def _check_pairs(
     if clusters.by != "density":
         section = "inter" if across else "intra"
         check_memory(
-            PAIR_BYTES * most**2,
+            PAIR_BYTES * most**2 + held,
             f"the distances between {most} images are held all at once: train on fewer "
             "(split.window), or on a larger machine, or find clusters by density "
             f"({section}.clusters.by)",
@@ -131,7 +137,7 @@ def _check_pairs(
     if not across:
         try:
             check_memory(
-                PAIR_BYTES * len(camids) ** 2,
+                PAIR_BYTES * len(camids) ** 2 + held,
                 f"the next stage holds the distances between {len(camids)} images all "
                 "at once, unless inter.clusters.by is density",
             )

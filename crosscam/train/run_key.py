@@ -32,7 +32,8 @@ def run_key(
     """Return a name that two runs share only if they give the same bytes.
 
     But for `compute.processes`, which moves the last digits alone: so that a run may be
-    taken up by another number of processes.
+    taken up by another number of processes. Nor does `compute.image_cache_gb` count,
+    which moves no byte: to lower it is the remedy where memory is short.
 
     Parameters
     ----------
@@ -54,7 +55,8 @@ def run_key(
     """
     files = [*data, *_code(workspace.resolve())]
     plain = dataclasses.asdict(params)
-    plain.get("compute", {}).pop("processes", None)
+    for name in ("processes", "image_cache_gb"):
+        plain.get("compute", {}).pop(name, None)
     about = {
         "params": plain,
         "files": [_digest(path) for path in files],

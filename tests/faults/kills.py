@@ -107,8 +107,9 @@ def run_chain(
         command.prepare()
         watch = Watch(clone)
         for each in kills:
-            last = outcomes[each.fault]
+            last, told = outcomes[each.fault], said(clone)
             if not struck(command, each):
+                last.troubles += failure(command, told)
                 break
             last.injected += 1
             on_disk = states(clone.folder)
@@ -164,11 +165,10 @@ def look(command: Repro, done: Kill, before: Earlier, outcome: Outcome) -> None:
 
 def complete(command: Repro, reference: Callable[[], str], outcome: Outcome) -> None:
     """Run the command to its end and compare its results."""
-    start = command.clone.log.stat().st_size
+    told = said(command.clone)
     command.start()
-    if status := command.wait():
-        told = command.clone.log.read_bytes()[start:].decode(errors="replace")
-        outcome.troubles.append(f"again: {status}: {last_lines(told)}")
+    if troubles := failure(command, told):
+        outcome.troubles += troubles
         return
     command.finish()
     outcome.differing += command.differing(reference())
@@ -176,6 +176,18 @@ def complete(command: Repro, reference: Callable[[], str], outcome: Outcome) -> 
     outcome.troubles += command.status()
     if is_detached(command.clone) or not is_edited(command.clone):
         outcome.troubles.append("the repair does not bring HEAD and edits back")
+
+
+def said(clone: Clone) -> int:
+    """Return how much the commands of a copy have said so far, in bytes."""
+    return clone.log.stat().st_size if clone.log.exists() else 0
+
+
+def failure(command: Repro, told: int) -> list[str]:
+    """Wait for a command that nobody kills; return how it failed, if it did."""
+    status = command.wait()
+    text = command.clone.log.read_bytes()[told:].decode(errors="replace")
+    return [f"by itself: {status}: {last_lines(text)}"] if status else []
 
 
 def tidy(clone: Clone, outcomes: list[Outcome]) -> None:

@@ -30,8 +30,8 @@ def merged(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Return the outcomes as a table, and what was said."""
-    every = merged([o for o in outcomes if o.injected])
+    """Return the outcomes as a table: of faults that came, and all that went wrong."""
+    every = merged([o for o in outcomes if o.injected or failed([o])])
     rows = [row(o.fault, f"`{o.command}`", o) for o in every]
     total = Outcome("**all**", "")
     for one in every:

@@ -60,8 +60,8 @@ def forged(
     arrays = {name: tensor.numpy() for name, tensor in found.items()}
     changed: About = json.loads(json.dumps(metadata))
     tensors(arrays)
-    changed["sum"] = checksum(arrays)
     about(changed)
+    changed["sum"] = checksum(arrays, changed)
     file.unlink()  # the arrays are those of this file
     write_safetensors(file, arrays, {"crosscam": json.dumps(changed)})
 
@@ -84,6 +84,13 @@ def state_with_a_flipped_bit(file: Path) -> None:
     data = bytearray(sound())
     data[-5000] ^= 1
     file.write_bytes(data)
+
+
+def state_with_another_digit(file: Path) -> None:
+    """The number of the round is another one."""
+    data = sound()
+    place = data.index(b'[[[\\"intra\\", 0, 1')
+    file.write_bytes(data[:place] + data[place:].replace(b", 0, 1", b", 1, 1", 1))
 
 
 def state_of_text(file: Path) -> None:
@@ -208,6 +215,7 @@ STATES = (
     state_without_a_byte,
     state_cut_short,
     state_with_a_flipped_bit,
+    state_with_another_digit,
     state_of_text,
     state_of_brackets,
     state_without_metadata,

@@ -112,6 +112,8 @@ def stay_inside() -> None:
     for _, name in socket.if_nameindex():
         if name in {"lo", "lo0"}:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
+            # NCCL takes names for beginnings, and this interface only if it is told.
+            os.environ.setdefault("NCCL_SOCKET_IFNAME", f"={name}")
 
 
 def _start(module: str, told: Helper) -> subprocess.Popen[bytes]:

@@ -62,6 +62,10 @@ def as_stage(*errors: type[Exception]) -> Iterator[None]:
         clear = isinstance(error, (*errors, ProcessesError))
         if helper or _joins():
             _end(error, clear=clear)
+        if dist.is_initialized():  # with NCCL, which may wait for ever at a normal end
+            sys.stderr.write(f"{_text(error, clear=clear)}\n")
+            sys.stderr.flush()
+            os._exit(1)
         if not clear:
             raise
         raise SystemExit(str(error)) from None
@@ -136,7 +140,7 @@ def _rendezvous(patience: timedelta) -> Store:
 
 def _end(error: Exception, *, clear: bool) -> NoReturn:
     """End one of several processes; say why, or leave word for the first to say it."""
-    text = str(error) if clear else "".join(traceback.format_exception(error)).strip()
+    text = _text(error, clear=clear)
     alone, helps = isinstance(error, ProcessesError), bool(Helper.this())
     said = alone and helps
     with suppress(RuntimeError):  # the store has gone
@@ -152,3 +156,8 @@ def _end(error: Exception, *, clear: bool) -> NoReturn:
         sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
     os._exit(LEFT_ALONE if alone else 1)  # NCCL may wait for ever at a normal end
+
+
+def _text(error: Exception, *, clear: bool) -> str:
+    """Return what an error says, with its traceback if that is not clear."""
+    return str(error) if clear else "".join(traceback.format_exception(error)).strip()

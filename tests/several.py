@@ -307,6 +307,9 @@ def main() -> None:
     for size in (1, 2, 4):
         work = partial(trained, BATCH_NORMS, SETTING, rounds=1, lr=LOWER)
         made[f"batch norms {size}"] = in_processes(size, work)
+    for size in (1, 2):
+        work = partial(trained, FEATURE, DISTILLED, rounds=1, lr=INTRA.lr)
+        made[f"adamw {size}"] = in_processes(size, work)
     made["within"] = in_processes(1, lambda: within_cameras(FEATURE, SETTING))
     for name in ("moments", "gradients"):
         made[f"without {name}"] = in_processes(2, unsynchronised(name))

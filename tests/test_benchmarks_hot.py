@@ -213,6 +213,11 @@ def test_metrics_are_compared_over_the_queries_of_the_peer() -> None:
     assert same_metrics(ours, {"ap": np.array([1.0, 0.5])}, 0).holds
     found = same_metrics(ours, {"ap": np.array([1.0, 0.25])}, 0.1)
     assert found == ("mAP 1e-01; one AP 2e-01", False)
+    # In double precision no two queries may make up for each other.
+    even = {"ap": np.array([0.75, 0.75])}
+    assert same_metrics(ours, even, 0) == ("mAP 0e+00; one AP 2e-01", False)
+    single = {"ap": np.array([0.75, 0.75], np.float32)}
+    assert same_metrics(ours, single, 0).holds
 
 
 # The table

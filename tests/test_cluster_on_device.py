@@ -86,6 +86,29 @@ def test_mixed_distances(seed, num, weight):
     assert (found >= 0).all()
 
 
+def test_many_classes_cost_digits(monkeypatch):
+    """Six cameras of 600 clusters: float32 sums of 3,600 differences."""
+    monkeypatch.setattr(on_device, "ROWS", 512)
+    rng = np.random.default_rng(0)
+    parts = [rng.dirichlet(np.full(600, 0.1), 64) for _ in range(6)]
+    vectors = np.concatenate(parts, axis=1).astype(np.float32)
+    found = on_device.score_similarities(torch.from_numpy(vectors), 6)
+    expected = scores.score_similarities(vectors, 6)
+    assert np.abs(found - expected).max() < 5e-6
+
+
+@pytest.mark.parametrize("wrong", [np.nan, 0.5])
+def test_scores_that_are_none_are_refused(wrong):
+    features, vectors, camids = case(0, 5)
+    vectors[2, 0] += wrong
+    given = tensors(features, vectors)
+    with pytest.raises(
+        ValueError, match=r"a row of scores sums to (nan|2\.5), not to 2"
+    ):
+        on_device.mixed_distances(*given, camids, num_cameras=2, weight=0.1)
+    on_device.mixed_distances(*given, camids, num_cameras=2, weight=0.0)
+
+
 def test_by_hand():
     # At right angles; scores 1 and 0 against 3/4 and 1/4: L1 is 1/2, J 1.5 / 2.5.
     features, vectors = torch.eye(2), torch.tensor([[1.0, 0.0], [0.75, 0.25]])

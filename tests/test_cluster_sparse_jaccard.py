@@ -82,9 +82,20 @@ def test_copies_are_stored_at_distance_0():
     assert result.data == pytest.approx(np.zeros(16), abs=1e-6)
 
 
-@given(seed=seeds, num=st.integers(2, 16), k1=widths, k2=widths)
-def test_agrees_with_the_definition(seed, num, k1, k2):
-    features = people(np.random.default_rng(seed), num)
+def alike(rng, num):
+    """Return rows of few values: many are copies, and many distances equal."""
+    return unit_rows(rng.integers(-1, 2, (num, 3)) + np.array([0, 0, 1e-2]))
+
+
+@given(
+    seed=seeds,
+    num=st.integers(2, 16),
+    k1=widths,
+    k2=widths,
+    draw=st.sampled_from([people, alike]),
+)
+def test_agrees_with_the_definition(seed, num, k1, k2, draw):
+    features = draw(np.random.default_rng(seed), num)
     k = min(k1, num - 1)
     ranks, _ = nearest_neighbours(features, min(max(k1 + 1, k2), num))
     expected = oracles.jaccard_distances_of_ranks(
@@ -116,6 +127,15 @@ def test_is_symmetric_in_order_and_below_one(seed, num, k1, k2):
     assert np.array_equal(result.diagonal(), np.zeros(num))
     assert result.data.min() >= 0
     assert result.data.max() < 1
+
+
+@given(seed=seeds, num=st.integers(2, 40), k1=widths, k2=widths)
+def test_the_order_of_the_images_does_not_matter(seed, num, k1, k2):
+    rng = np.random.default_rng(seed)
+    features, order = people(rng, num), rng.permutation(num)
+    moved = dense(computed(features[order], k1, k2))
+    expected = dense(computed(features, k1, k2))[np.ix_(order, order)]
+    assert moved == pytest.approx(expected, abs=1e-6)
 
 
 @given(seed=seeds, limit=st.sampled_from([0.0, 0.3, 0.5, 0.9]))

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -151,6 +152,21 @@ def test_alone_nothing_is_started(tmp_path: Path) -> None:
 def test_an_error_that_says_what_to_do_is_a_line() -> None:
     with pytest.raises(SystemExit, match=r"^do it$"), as_stage(KeyError, LookupError):
         raise LookupError("do it")
+
+
+def test_where_nccl_is_left_no_normal_end_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After an error its group is not destroyed, and a normal end may take for ever."""
+
+    def ended(status: int) -> NoReturn:
+        raise SystemExit(status)
+
+    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr(os, "_exit", ended)
+    with pytest.raises(SystemExit, match=r"^1$"), as_stage(LookupError):
+        raise LookupError("do it")
+    assert capsys.readouterr().err == "do it\n"
 
 
 def test_any_other_error_comes_as_it_is() -> None:

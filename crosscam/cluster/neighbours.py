@@ -71,7 +71,7 @@ def nearest_neighbours(
     for rows in _blocks(np.arange(num), PAIRS // width):
         found, cosines = _nearest(features, rows, candidates[rows], others)
         neighbours[rows, 1:], distances[rows, 1:] = found, 2 - 2 * cosines
-        sure[rows] |= cosines[:, -1] > limits[rows] + error
+        sure[rows] |= cosines[:, -1] > limits[rows].astype(np.float64) + error
     for rows in _blocks(np.flatnonzero(~sure), PAIRS // num):
         found, cosines = _nearest_of_all(features, rows, others, error)
         neighbours[rows, 1:], distances[rows, 1:] = found, 2 - 2 * cosines

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crosscam.cluster.distances import Distances
+from crosscam.cluster.scores import check_sums
 from crosscam.data.sending import sent
 
 ROWS = 512  # at a time: with those of the result, they are all the memory that is taken
@@ -101,7 +102,14 @@ def mixed_distances(
     -------
     ndarray
         (num_images, num_images), symmetric, at least 0, 0 on the diagonal; on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If scores count, and a row of them does not sum to the number of cameras.
     """
+    if weight > 0:
+        check_sums(scores.sum(1, dtype=torch.float64).cpu().numpy(), num_cameras)
     cosine, similarity = _cosine(features), _jaccard(scores, num_cameras)
     cameras = sent(torch.from_numpy(camids), features.device)
 

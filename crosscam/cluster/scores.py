@@ -103,14 +103,17 @@ def mix_scores_into(
     _mix(distances, counts, totals, cameras, np.float32(weight), pairs)
 
 
-def _counted(scores: NDArray[np.float32], num_cameras: int) -> NDArray[np.uint32]:
-    """Return scores in whole numbers, with rows of 0 up to a whole block."""
-    sums = scores.sum(axis=1, dtype=np.float64)
+def check_sums(sums: NDArray[np.float64], num_cameras: int) -> None:
+    """Raise unless the sum of each row of scores is the number of cameras."""
     away = np.abs(sums - num_cameras)
     if not (away <= TOLERANCE * num_cameras).all():
         wrong = sums[np.argmax(away)]  # finds NaN, too
-        message = f"a row of scores sums to {wrong:.6g}, not to {num_cameras}"
-        raise ValueError(message)
+        raise ValueError(f"a row of scores sums to {wrong:.6g}, not to {num_cameras}")
+
+
+def _counted(scores: NDArray[np.float32], num_cameras: int) -> NDArray[np.uint32]:
+    """Return scores in whole numbers, with rows of 0 up to a whole block."""
+    check_sums(scores.sum(axis=1, dtype=np.float64), num_cameras)
     num, dim = scores.shape
     counts = np.zeros((-(-num // BLOCK) * BLOCK, dim), np.uint32)
     for start in range(0, num, ROWS):

@@ -328,6 +328,20 @@ def test_what_an_orphan_tells_late_is_not_trained_again(copy: Clone) -> None:
     assert (outcome.kept, outcome.resumed, outcome.troubles) == (1, 1, [])
 
 
+def test_a_command_may_go_on_while_its_orphan_alone_is_hit(copy: Clone) -> None:
+    """It takes up what the orphan has left before anybody has looked."""
+    watch, outcome = Watch(copy), Outcome("a", "")
+    say(copy, *LIFE, epoch(1, 1))
+    keep(copy, "intra", 1)
+    on_disk, said = states(copy.folder), len(copy.told())
+    say(copy, *LIFE, "going on after intra round 1/2 epoch 1", epoch(1, 2))
+    keep(copy, "intra", 2)
+    watch.note(outcome, on_disk, said)
+    assert (outcome.kept, outcome.troubles) == (0, []), "its end is yet to be judged"
+    watch.end()
+    assert (outcome.kept, outcome.resumed, outcome.troubles) == (1, 1, [])
+
+
 def test_more_than_an_epoch_must_not_be_lost(copy: Clone) -> None:
     watch, outcome = Watch(copy), Outcome("a", "")
     say(copy, *LIFE, *(epoch(1, e) for e in (1, 2, 3)))

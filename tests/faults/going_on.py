@@ -77,7 +77,9 @@ class Watch:
         self.open: list[Left] = []
         self.last: Outcome | None = None
 
-    def note(self, outcome: Outcome, on_disk: Sequence[State]) -> None:
+    def note(
+        self, outcome: Outcome, on_disk: Sequence[State], said: int | None = None
+    ) -> None:
         """Judge the life that a fault has ended, and note what it has left.
 
         Parameters
@@ -87,8 +89,11 @@ class Watch:
         on_disk
             What there was right after it. An orphan may have come further since then,
             and may tell so later.
+        said
+            Characters that had been printed by then: where an orphan was hit alone,
+            the command has gone on since. None: all that there are.
         """
-        told, self.last = self._judge(), outcome
+        told, self.last = self._judge(said), outcome
         then = {state.stage: state for state in on_disk}
         now = {state.stage: state for state in states(self.clone.folder)}
         for stage in TRAINING:
@@ -114,18 +119,22 @@ class Watch:
                 left.outcome.troubles.append(f"{left.stage}: never taken up")
         self.open = []
 
-    def _judge(self) -> str:
+    def _judge(self, said: int | None = None) -> str:
         """Judge the life that has ended; return all that was told."""
         told = self.clone.told()
+        end = len(told) if said is None else said
         if self.last:
-            self.last.waited += told.count(WAITED, self.read)
-        lives = {stage: [*epochs(told, stage, self.params)] for stage in TRAINING}
+            self.last.waited += told.count(WAITED, self.read, end)
+        lives = {
+            stage: [x for x in epochs(told, stage, self.params) if x.place >= self.read]
+            for stage in TRAINING
+        }
         self.open = [
             left
             for left in self.open
-            if not judged(left, [x for x in lives[left.stage] if x.place >= self.read])
+            if not judged(left, [x for x in lives[left.stage] if x.place < end])
         ]
-        self.read = len(told)
+        self.read = end
         return told
 
 

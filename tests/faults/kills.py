@@ -113,8 +113,10 @@ def run_chain(
                 break
             last.injected += 1
             on_disk = states(clone.folder)
+            # What a queue has printed is added when it is repaired.
+            place = None if command.must_repair else len(clone.told())
             look(command, each, before, last)
-            watch.note(last, on_disk)
+            watch.note(last, on_disk, place)
             if between:
                 between(clone)
         complete(command, case.reference, last)

@@ -90,7 +90,7 @@ def test_agrees_where_products_are_not_told_apart_by_single_precision(seed, spre
     agrees(unit_rows(features), 5)
 
 
-def spoiled(features, width):
+def spoiled(features, width, _):
     """Return candidates as a BLAS could find them that rounds as badly as it may."""
     rng = np.random.default_rng(0)
     products = features @ features.T

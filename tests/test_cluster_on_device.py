@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crosscam.cluster import distances, on_device, scores
+from crosscam.cluster.neighbours import nearest_neighbours, rounding
 
 # Sums of at most some hundred float32 terms of at most 1, in another order.
 TOLERANCE = 1e-6
@@ -95,6 +96,24 @@ def test_many_classes_cost_digits(monkeypatch):
     found = on_device.score_similarities(torch.from_numpy(vectors), 6)
     expected = scores.score_similarities(vectors, 6)
     assert np.abs(found - expected).max() < 5e-6
+
+
+@given(seed=seeds, num=st.integers(2, 40))
+def test_whatever_multiplies_neighbours_are_the_same(seed, num):
+    """Also where it rounds as badly as any order of summation can."""
+    features, _, _ = case(seed, num, dim=64)
+    on_cpu, error = on_device.product(features, torch.device("cpu")), rounding(64)
+    rng = np.random.default_rng(seed)
+
+    def badly(rows, columns, tile):
+        on_cpu(rows, columns, tile)
+        tile += rng.choice([-0.9, 0, 0.9], tile.shape).astype(np.float32) * error
+
+    count = min(num, 6)
+    expected = nearest_neighbours(features, count)
+    for product in (on_cpu, badly):
+        found = nearest_neighbours(features, count, product)
+        assert all(map(np.array_equal, found, expected))
 
 
 @pytest.mark.parametrize("wrong", [np.nan, 0.5])

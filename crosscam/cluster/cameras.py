@@ -111,7 +111,7 @@ def inter_pseudo_labels(
         by density, the scores are not looked at.
     device
         A GPU computes the distances, if it has room for them, and others in their last
-        digits.
+        digits; by density the products that neighbours are found by, and the same ones.
 
     Returns
     -------
@@ -119,7 +119,9 @@ def inter_pseudo_labels(
         (num_images,), numbered from 0, or OUTLIER.
     """
     if cut.by == "density":
-        return density_pseudo_labels(features, rerank, cut)
+        cuda = device.type == "cuda"
+        product = on_device.product(features, device) if cuda else None
+        return density_pseudo_labels(features, rerank, cut, product)
     if _computes_distances(device, len(features)):
         distances = on_device.mixed_distances(
             torch.from_numpy(features).to(device),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
@@ -10,6 +12,8 @@ from crosscam.kernel import helper, kernel
 
 Features = NDArray[np.float32]
 Images = NDArray[np.int32]
+# From rows, other rows and a tile, into which the products of all pairs are written.
+Product = Callable[[slice, slice, Features], None]
 
 ROWS, COLUMNS = 1024, 2048  # of a tile: 8 MB
 GROUP = 512  # columns of a thread
@@ -17,7 +21,7 @@ STRIP = 64  # products held against a limit at once: hardly any strip has one ab
 
 
 def largest_products(
-    features: Features, width: int
+    features: Features, width: int, product: Product | None = None
 ) -> tuple[Images, NDArray[np.float32]]:
     """Return the images whose products with each image are largest.
 
@@ -27,6 +31,8 @@ def largest_products(
         (num_images, dim). Half of all products are computed: the rest are equal.
     width
         At least 1 and below num_images.
+    product
+        What multiplies, in single precision; None: numpy.
 
     Returns
     -------
@@ -40,17 +46,25 @@ def largest_products(
     products = np.full((num, width), -np.inf, np.float32)
     images = np.zeros((num, width), np.int32)
     memory = np.empty(ROWS * COLUMNS, np.float32)
+    multiply = product or _numpy(features)
     for top in range(0, num, ROWS):
-        rows = features[top : top + ROWS]
+        rows = slice(top, min(top + ROWS, num))
         for left in range(top, num, COLUMNS):
-            columns = features[left : left + COLUMNS]
-            shape = len(rows), len(columns)
+            columns = slice(left, min(left + COLUMNS, num))
+            shape = rows.stop - top, columns.stop - left
             tile = memory[: shape[0] * shape[1]].reshape(shape)
-            np.matmul(rows, columns.T, out=tile)
+            multiply(rows, columns, tile)
             _offer_columns(tile, top, left, products, images)
             _offer_rows(tile, top, left, products, images)
     images.sort(axis=1)
     return images, products[:, -1].copy()
+
+
+def _numpy(features: Features) -> Product:
+    def multiply(rows: slice, columns: slice, tile: Features) -> None:
+        np.matmul(features[rows], features[columns].T, out=tile)
+
+    return multiply
 
 
 @kernel

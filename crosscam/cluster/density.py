@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from crosscam.cluster.candidates import Product
 from crosscam.cluster.jaccard import RerankParams
 from crosscam.cluster.neighbours import nearest_neighbours
 from crosscam.cluster.pseudo_labels import (
@@ -19,7 +20,10 @@ from crosscam.cluster.sparse_jaccard import sparse_jaccard_distances
 
 
 def density_pseudo_labels(
-    features: NDArray[np.float32], rerank: RerankParams, cut: CutParams
+    features: NDArray[np.float32],
+    rerank: RerankParams,
+    cut: CutParams,
+    product: Product | None = None,
 ) -> PseudoLabels:
     """Return clusters of high density of the Jaccard distances between images.
 
@@ -31,6 +35,8 @@ def density_pseudo_labels(
         Sizes of the neighbourhoods, as many images as there are at most; λ is 0.
     cut
         Its `eps`, `min_samples` and `min_size`.
+    product
+        See `nearest_neighbours`.
 
     Returns
     -------
@@ -38,7 +44,7 @@ def density_pseudo_labels(
         (num_images,), numbered from 0 in order of first appearance, or `OUTLIER`.
     """
     num = min(max(rerank.k1 + 1, rerank.k2), max(len(features), 1))
-    neighbours, _ = nearest_neighbours(features, num)
+    neighbours, _ = nearest_neighbours(features, num, product)
     distances = sparse_jaccard_distances(
         features, neighbours, rerank.k1, rerank.k2, cut.eps
     )

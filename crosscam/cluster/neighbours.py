@@ -14,7 +14,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from crosscam.cluster.candidates import largest_products
+from crosscam.cluster.candidates import Product, largest_products
 from crosscam.cluster.cosines import pair_cosines
 
 Features = NDArray[np.float32]
@@ -27,7 +27,7 @@ PAIRS = 2**21  # that are compared at once: 50 MB
 
 
 def nearest_neighbours(
-    features: Features, num_neighbours: int
+    features: Features, num_neighbours: int, product: Product | None = None
 ) -> tuple[Neighbours, NDArray[np.float32]]:
     """Return each image's neighbours, itself first, then by cosine and index.
 
@@ -37,6 +37,9 @@ def nearest_neighbours(
         (num_images, dim), L2-normalised.
     num_neighbours
         At least 1 and at most num_images; the image itself is one of them.
+    product
+        What multiplies rows of the features in single precision, in any order of
+        summation, which moves nothing; None: numpy.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def nearest_neighbours(
     if not others:
         return neighbours, distances
     width, error = min(others + SPARE, num - 1), rounding(features.shape[1])
-    candidates, limits = largest_products(features, width)
+    candidates, limits = largest_products(features, width, product)
     sure = np.full(num, width == num - 1)
     for rows in _blocks(np.arange(num), PAIRS // width):
         found, cosines = _nearest(features, rows, candidates[rows], others)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from crosscam.cluster.candidates import Product
 from crosscam.cluster.distances import Distances
 from crosscam.cluster.scores import check_sums
 from crosscam.data.sending import sent
@@ -119,6 +120,25 @@ def mixed_distances(
         return cosine(rows, others).sub_(lowered).clamp_(min=0)
 
     return _all_pairs(len(features), features.device, between if weight > 0 else cosine)
+
+
+def product(features: NDArray[np.float32], device: torch.device) -> Product:
+    """Return what multiplies rows of features on a device, for `nearest_neighbours`.
+
+    Parameters
+    ----------
+    features
+        (num_images, dim).
+    device
+        Takes a copy of them, and a tile at a time.
+    """
+    there = torch.from_numpy(features).to(device)
+
+    @torch.inference_mode()
+    def multiply(rows: slice, columns: slice, tile: NDArray[np.float32]) -> None:
+        torch.from_numpy(tile).copy_(there[rows] @ there[columns].T)
+
+    return multiply
 
 
 Between = Callable[[slice, slice], Tensor]

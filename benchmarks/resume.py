@@ -1,7 +1,8 @@
-"""What it costs to keep a run's state after every epoch: with and without, in turn.
+"""What it costs to keep a run's state after every epoch, and to check on a run.
 
 Run ``python -m benchmarks.resume``: trains both stages of a recipe on the synthetic
-dataset, and times what the state of a published ResNet-50 would take to write.
+dataset with and without states, in turn, times the checks among that (of room, losses,
+parameters, clusters), and what the state of a published ResNet-50 would take to write.
 ``--recipe smoke --repeats 1`` only shows that it works.
 """
 
@@ -12,16 +13,22 @@ import contextlib
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
 import torch
 
+from benchmarks._phases import Clock, within
+from crosscam.data import images
 from crosscam.files import write_bytes
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Network
 from crosscam.params import read_params
+from crosscam.train import inter as inter_rounds
+from crosscam.train import intra as intra_rounds
+from crosscam.train import resume, rounds
 from crosscam.train.devices import start_device
 from crosscam.train.optimise import Epoch, Phase
 from crosscam.train.progress import Clusters, Position, Progress
@@ -29,13 +36,25 @@ from crosscam.train.resume import KeptRun, kept_run
 from recipes.__main__ import build, texts
 from stages import inter, intra, split, synthesize, unzip
 
-STAGES = {
-    "intra": (intra, [intra.IMAGES, intra.TABLE]),
-    "inter": (inter, [inter.START]),
-}
+# A stage, and what it reads beside the images and their table.
+STAGES = {"intra": (intra, intra.WEIGHTS / "none"), "inter": (inter, inter.START)}
 CAMERAS, CLUSTERS = range(6), 600  # of Market-1501, per camera, in IICS
 NUM_IMAGES = 12936
 MB = 1e6
+
+
+# Where a check is called from, or what has it, and its name there.
+CHECKS = (
+    (images, "check_memory"),
+    (images, "check_disk"),
+    (rounds, "check_memory"),
+    (resume, "check_disk"),
+    (rounds, "loss_signs"),
+    (intra_rounds, "camera_signs"),
+    (inter_rounds, "cluster_signs"),
+    (inter_rounds, "dead_cameras"),
+    (Phase, "_check_finite"),
+)
 
 
 class Unkept:
@@ -70,6 +89,8 @@ def main() -> None:
     published = build(texts(), ["iics", "market1501"])
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         Path("params.yaml").write_text(params)
+        intra.WEIGHTS.mkdir(parents=True)
+        (intra.WEIGHTS / "none").touch()
         for stage in (synthesize, unzip, split):
             stage.main()
         for name in STAGES:
@@ -80,12 +101,14 @@ def main() -> None:
 
 def compare(name: str, repeats: int) -> None:
     """Train a stage with and without keeping, in turn, and print the medians."""
-    kept, unkept = [], []
+    kept, unkept, checks = [], [], []
     for _ in range(repeats):
         unkept.append(seconds(lambda: train(name, kept=False)))
         Measured.sizes.clear()
         Measured.seconds.clear()
-        kept.append(seconds(lambda: train(name, kept=True)))
+        with timed_checks() as clock:
+            kept.append(seconds(lambda: train(name, kept=True)))
+        checks.append(clock.taken()["checks"])
     plain, with_state = statistics.median(unkept), statistics.median(kept)
     writing, num = sum(Measured.seconds), len(Measured.seconds)
     print(f"{name}: without {plain:.2f} s ({spread(unkept)})")
@@ -93,18 +116,33 @@ def compare(name: str, repeats: int) -> None:
     print(f"{name}: costs   {100 * (with_state / plain - 1):+.1f} %")
     size, share = max(Measured.sizes) / MB, 100 * writing / with_state
     print(f"{name}: {num} states of {size:.1f} MB: {writing:.2f} s, {share:.1f} %")
+    checking = statistics.median(checks)
+    share = 100 * checking / with_state
+    print(f"{name}: checks {checking:.3f} s, {share:.2f} %")
+
+
+@contextmanager
+def timed_checks() -> Iterator[Clock]:
+    """Let a clock measure all checks that run meanwhile."""
+    clock, before = Clock(), [getattr(*check) for check in CHECKS]
+    for (place, name), function in zip(CHECKS, before, strict=True):
+        setattr(place, name, within(clock, "checks", function))
+    try:
+        yield clock
+    finally:
+        for (place, name), function in zip(CHECKS, before, strict=True):
+            setattr(place, name, function)
 
 
 def train(name: str, *, kept: bool) -> None:
     """Run a stage; the state lies where its results do."""
-    stage = STAGES[name]
-    data = [stage.IMAGES, stage.TABLE] + [inter.START] * (stage is inter)
+    stage, start = STAGES[name]
     p = read_params(Path("params.yaml"), stage.Params)
     device = start_device(p.compute)
     if not kept:
         stage.train(p, device, Unkept())
         return
-    with kept_run(name, p, data, device, stage.RESULT) as run:
+    with kept_run(name, p, [*stage.DATA, start], device, stage.RESULT) as run:
         stage.train(p, device, Measured(run.file.parent))
 
 

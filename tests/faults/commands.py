@@ -102,6 +102,10 @@ class ExpRun(Repro):
         self.process = self.clone.start([*self.limit, *command])
 
     def repair(self) -> None:
+        # One that has just started reads params.yaml as it is when it comes to it.
+        pause = looks("the stage that outlived DVC does not end")
+        while any(process.stage for process in self.clone.processes()):
+            next(pause)
         self.clone.done("git", "checkout", "--quiet", "main")
         if (self.clone.folder / ".git/refs/stash").exists():
             # What DVC had put away is no part of the results; else `git stash pop`.

@@ -19,7 +19,7 @@ import pytest
 from crosscam.files import write_safetensors
 from tests.faults import __main__ as campaign
 from tests.faults import clone as clones
-from tests.faults.checks import Outcome, last_lines, left_behind
+from tests.faults.checks import Outcome, last_lines, left_behind, mended_lock
 from tests.faults.clone import EDIT, EDITED, NOTES, Clone, outputs, prepared
 from tests.faults.commands import COMMANDS, Repro
 from tests.faults.going_on import Watch, epochs_until
@@ -212,7 +212,7 @@ def test_the_report_counts() -> None:
     two = Outcome("kill", "dvc repro", injected=1, lost=["a"], messages=["full"])
     (both,) = merged([one, two])
     assert (both.injected, both.resumed, both.lost) == (3, 1, ["a"])
-    row = "3 | 1 | 0 | 0 | 2 | 1 | 0 | 0 | 0 | 0 |\n"
+    row = "3 | 1 | 0 | 0 | 2 | 1 | 0 | 0 | 0 | 0 | 0 |\n"
     assert f"| kill | `dvc repro` | {row}" in table([one, two])
     assert f"| **all** |  | {row}" in table([one, two])
     late = Outcome("kill of dvc", "dvc repro", troubles=["by itself: 1: no"])
@@ -342,12 +342,37 @@ def test_a_command_may_go_on_while_its_orphan_alone_is_hit(copy: Clone) -> None:
     assert (outcome.kept, outcome.resumed, outcome.troubles) == (1, 1, [])
 
 
+def test_what_a_command_has_done_since_was_not_there_at_the_fault(copy: Clone) -> None:
+    """The orphan had kept nothing: the command trained it all, and DVC noted that."""
+    watch, outcome = Watch(copy), Outcome("a", "")
+    say(copy, *LIFE)
+    said = len(copy.told())
+    say(copy, *LIFE, *(epoch(1, e) for e in (1, 2, 3)), "Running stage 'inter':")
+    watch.note(outcome, [], said)
+    watch.end()
+    assert (outcome.kept, outcome.resumed, outcome.troubles) == (0, 0, [])
+
+
 def test_more_than_an_epoch_must_not_be_lost(copy: Clone) -> None:
     watch, outcome = Watch(copy), Outcome("a", "")
     say(copy, *LIFE, *(epoch(1, e) for e in (1, 2, 3)))
     keep(copy, "intra", 1)
     watch.note(outcome, states(copy.folder))
     assert outcome.troubles == ["intra: kept 1 epochs of 3"]
+
+
+@pytest.mark.parametrize("left", ["", "schema: '2.0'\nstages:\n  a:\n    cm", "\t"])
+def test_a_lock_that_is_cut_off_is_brought_back(copy: Clone, left: str) -> None:
+    """DVC writes it in place: a kill can leave any part of it."""
+    whole = "schema: '2.0'\nstages:\n  a:\n    cmd: b\n"
+    path = copy.folder / "dvc.lock"
+    path.write_text(whole)
+    copy.done("git", "init", "--quiet", "--initial-branch=main")
+    copy.done("git", "add", "dvc.lock")
+    assert not mended_lock(copy)
+    path.write_text(left)
+    assert mended_lock(copy)
+    assert path.read_text() == whole
 
 
 def test_an_experiment_that_came_through_is_applied(

@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from voluptuous import Invalid
+
 from crosscam.runs import MARK
 from tests.faults.clone import EDIT, EDITED, NOTES, Clone, CommandError
 
@@ -38,9 +43,9 @@ class Outcome:
     kept, resumed
         After how many faults a stage that had whole epochs on disk was run again, and
         after how many of these it went on after the last of them.
-    waited, detached, stashed
-        How often an orphan was waited for, HEAD was detached, and edits that are not
-        committed were in git's stash.
+    waited, detached, stashed, cut
+        How often an orphan was waited for, HEAD was detached, edits that are not
+        committed were in git's stash, and dvc.lock was cut off.
     left
         Temporary files and locks that nobody removed.
     messages
@@ -58,6 +63,7 @@ class Outcome:
     waited: int = 0
     detached: int = 0
     stashed: int = 0
+    cut: int = 0
     left: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
@@ -107,6 +113,17 @@ def status_troubles(clone: Clone) -> list[str]:
     if ended.status == 0 and "Traceback" not in ended.output:
         return []
     return [f"dvc status: {ended.status}: {last_lines(ended.output)}"]
+
+
+def mended_lock(clone: Clone) -> bool:
+    """Bring dvc.lock back, as the documentation says, if it is not whole."""
+    path = clone.folder / "dvc.lock"
+    try:
+        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(path))
+    except (YAMLError, Invalid):
+        clone.done("git", "checkout", "--quiet", "--", "dvc.lock")
+        return True
+    return False
 
 
 def is_detached(clone: Clone) -> bool:

@@ -97,13 +97,15 @@ class Watch:
         then = {state.stage: state for state in on_disk}
         now = {state.stage: state for state in states(self.clone.folder)}
         for stage in TRAINING:
-            lines = epochs(told, stage, self.params)
+            lines = [*epochs(told, stage, self.params)]
             # The epoch whose end was told last may not have been kept.
             whole = max((line.epochs for line in lines), default=0) - 1
             if stage in now and now[stage].epochs < whole:
                 kept = f"{stage}: kept {now[stage].epochs} epochs of {whole + 1}"
                 outcome.troubles.append(kept)
-            left = Left(stage, whole, False, outcome)  # if DVC has the results
+            by_then = [line.epochs for line in lines if line.place < self.read]
+            num = max(by_then, default=0) - 1
+            left = Left(stage, num, False, outcome)  # if DVC has the results
             if stage in then:
                 due = not then[stage].finished
                 left = Left(stage, then[stage].epochs, due, outcome)

@@ -17,6 +17,7 @@ from tests.faults.checks import (
     last_lines,
     left_behind,
     lost,
+    mended_lock,
 )
 from tests.faults.clone import Clone, CommandError, looks
 from tests.faults.commands import COMMANDS, Repro
@@ -156,6 +157,7 @@ def look(command: Repro, done: Kill, before: Earlier, outcome: Outcome) -> None:
     if done.victim == "both":
         clear(clone.folder)
     outcome.lost += lost(clone, before)
+    outcome.cut += mended_lock(clone)
     outcome.detached += is_detached(clone)
     outcome.stashed += not is_edited(clone)
     # Else the command is repeated at once, beside the stage that lives on.

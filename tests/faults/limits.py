@@ -20,6 +20,7 @@ from tests.faults.checks import (
     is_edited,
     last_lines,
     lost,
+    mended_lock,
     noted,
 )
 from tests.faults.commands import COMMANDS, Repro
@@ -170,6 +171,7 @@ def struck(command: Repro, fault: Limited, before: Earlier, outcome: Outcome) ->
         traceback = ", a traceback" * ("Traceback" in told)
         outcome.messages.append(f"{fault.amount}: {last_lines(told)}{traceback}")
         outcome.stashed += not is_edited(clone)
+        outcome.cut += mended_lock(clone)
         outcome.troubles += command.status()
         command.repair()
     return failed

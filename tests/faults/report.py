@@ -10,8 +10,8 @@ from tests.faults.checks import Outcome
 HEAD = (
     "| fault | command | injected | results lost | bytes that differ | other troubles "
     "| epochs on disk | taken up | waited for an orphan | HEAD detached "
-    "| edits in git's stash | left behind |\n"
-    "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+    "| edits in git's stash | dvc.lock cut off | left behind |\n"
+    "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 )
 KILLS = ("kill of ", "kill, ")  # of runs
 
@@ -43,7 +43,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 def row(fault: str, command: str, o: Outcome) -> str:
     many = (o.lost, o.differing, o.troubles)
-    of_git = (o.detached, o.stashed)
+    of_git = (o.detached, o.stashed, o.cut)
     runs = (o.kept, o.resumed, o.waited)
     counts = [o.injected, *map(len, many), *runs, *of_git, len(o.left)]
     return f"| {fault} | {command} | " + " | ".join(map(str, counts)) + " |\n"

@@ -19,7 +19,13 @@ import pytest
 from crosscam.files import write_safetensors
 from tests.faults import __main__ as campaign
 from tests.faults import clone as clones
-from tests.faults.checks import Outcome, last_lines, left_behind, mended_lock
+from tests.faults.checks import (
+    Outcome,
+    last_lines,
+    left_behind,
+    mended_lock,
+    plain,
+)
 from tests.faults.clone import EDIT, EDITED, NOTES, Clone, outputs, prepared
 from tests.faults.commands import COMMANDS, Repro
 from tests.faults.going_on import Watch, epochs_until
@@ -218,7 +224,9 @@ def test_the_report_counts() -> None:
     late = Outcome("kill of dvc", "dvc repro", troubles=["by itself: 1: no"])
     assert "| kill of dvc | `dvc repro` | 0 | 0 | 0 | 1 |" in table([one, late])
     assert "kill of dvc" not in table([one, Outcome("kill of dvc", "dvc repro")])
-    assert messages([one, two]).count("full") == 2
+    both.messages += ["7 KiB left: no", "9 KiB left: no", "data: no"]
+    told = "\nkill:\n\n```text\ndata: no\nfull (2 times)\nno (2 times)\n```\n"
+    assert messages([both]) == told
     assert failed([one, two]) == ["kill, dvc repro: lost: a"]
 
 
@@ -480,6 +488,23 @@ def test_chains_that_meet_no_fault_come_to_an_end(tmp_path: Path) -> None:
     late = Outcome("kill of dvc", "dvc repro", troubles=["no end after 1800 s"])
     job = Job(Case(Clone(tmp_path), lambda: "", TIMES, 0), 2, (0,), tmp_path, 1)
     assert len([*until(job, lambda _: lambda top: [late])]) == 2
+
+
+def test_what_is_of_one_run_alone_is_left_out() -> None:
+    md5 = "0123456789abcdef" * 2
+    said = (
+        f"ERROR: failed to transfer '{md5}' - 3/clone/.dvc/cache/files/md5/01/"
+        f"{md5[2:]} -> 3.remote/files/md5/01/.abcdefghijklmnopqrst-_.tmp"
+        " / Having any troubles? Hit us up at https://d, we are always happy to help!"
+    )
+    assert plain(said) == (
+        "ERROR: failed to transfer '…' - clone/.dvc/cache/files/md5/… -> "
+        "remote/files/md5/…/….tmp"
+    )
+    said = "/home/me/.venv/lib/python3.11/site-packages/a/b.so: no / x"
+    assert plain(said) == "a/b.so: no / x"
+    said = "clone/.runs/intra-0123456789abcdef: needs 9.3 MB of disk, got 0.2 MB free"
+    assert plain(said) == "clone/.runs/intra-…: needs … MB of disk, got … MB free"
 
 
 def test_what_a_command_said_at_last() -> None:

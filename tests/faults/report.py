@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -13,6 +15,8 @@ HEAD = (
     "| edits in git's stash | dvc.lock cut off | left behind |\n"
     "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 )
+# What was left, or allowed; the name of a folder stays.
+AMOUNT = r"^\d+ [KM]iB( left)?(, \d+ \*\.tmp of DVC)?: "
 KILLS = ("kill of ", "kill, ")  # of runs
 
 
@@ -50,12 +54,19 @@ def row(fault: str, command: str, o: Outcome) -> str:
 
 
 def messages(outcomes: Sequence[Outcome]) -> str:
-    """Return what commands said about faults, by kind, each once."""
+    """Return what commands said about faults, by kind, each once and how often."""
+    said = Counter(
+        (o.fault, re.sub(AMOUNT, "", m)) for o in outcomes for m in o.messages
+    )
     lines = []
-    said = sorted((o.fault, m) for o in outcomes for m in o.messages)
-    for fault, pairs in groupby(said, key=lambda pair: pair[0]):
-        lines += [f"\n{fault}:\n", "```text", *[m for _, m in pairs], "```"]
+    for fault, texts in groupby(sorted(said), key=lambda pair: pair[0]):
+        of_fault = [f"{text}{times(said[fault, text])}" for _, text in texts]
+        lines += [f"\n{fault}:\n", "```text", *of_fault, "```"]
     return "\n".join(lines) + "\n"
+
+
+def times(number: int) -> str:
+    return f" ({number} times)" if number > 1 else ""
 
 
 def failed(outcomes: Sequence[Outcome]) -> list[str]:

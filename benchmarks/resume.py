@@ -84,6 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", default="default")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=STAGES, default=[*STAGES])
     arguments = parser.parse_args()
     params = build(texts(), [arguments.recipe])
     published = build(texts(), ["iics", "market1501"])
@@ -93,7 +94,7 @@ def main() -> None:
         (intra.WEIGHTS / "none").touch()
         for stage in (synthesize, unzip, split):
             stage.main()
-        for name in STAGES:
+        for name in arguments.only:
             compare(name, arguments.repeats)
         Path("params.yaml").write_text(published)
         published_state()

@@ -501,7 +501,7 @@ def test_what_is_of_one_run_alone_is_left_out() -> None:
         "ERROR: failed to transfer '…' - clone/.dvc/cache/files/md5/… -> "
         "remote/files/md5/…/….tmp"
     )
-    said = "/opt/it/.venv/lib/python3.11/site-packages/a/b.so: no / x"
+    said = "/it/.venv/lib/python3.11/site-packages/a/b.so: no / x"
     assert plain(said) == "a/b.so: no / x"
     said = "clone/.runs/intra-0123456789abcdef: needs 9.3 MB of disk, got 0.2 MB free"
     assert plain(said) == "clone/.runs/intra-…: needs … MB of disk, got … MB free"

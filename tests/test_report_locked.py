@@ -39,6 +39,21 @@ def test_a_run_of_these_parameters_and_files_has_no_fault():
     assert faults(stages, PARAMS, {"plots/cmc.json": "abc"}) == []
 
 
+def test_single_parameters_of_a_group_are_compared():
+    """As dvc.yaml names them where not all of the group makes a stage run."""
+    given = {"params.yaml": {"compute.threads": 1, "compute.mix": {"a": 2}}}
+    stages = {"intra": {"params": given}}
+    compute = {"threads": 1, "mix": {"a": 2}, "cache": 8}
+    assert faults(stages, {"compute": compute}, {}) == []
+    assert faults(stages, {"compute": {**compute, "threads": 4}}, {}) == [
+        "params.yaml: compute.threads: the run had 1, got 4"
+    ]
+    assert faults(stages, {"compute": 5}, {}) == [
+        "params.yaml: compute.threads: the run had 1, got None",
+        "params.yaml: compute.mix.a: the run had 2, got None",
+    ]
+
+
 def test_files_and_parameters_of_another_run_are_named():
     stages = lock(PARAMS, {"plots/cmc.json": "abc"})
     other = {**PARAMS, "seed": 3, "inter": {**PARAMS["inter"], "lr": 7.0}}

@@ -85,7 +85,7 @@ def faults(
     ]
     for stage in stages.values():
         for key, value in stage.get("params", {}).get(PARAMS, {}).items():
-            before, now = leaves(value, key), leaves(params.get(key), key)
+            before, now = leaves(value, key), leaves(_at(params, key), key)
             lines += [
                 f"{PARAMS}: {path}: the run had {before.get(path)!r}, "
                 f"got {now.get(path)!r}"
@@ -106,6 +106,13 @@ def leaves(tree: Any, where: str = "") -> dict[str, Any]:
     for key, value in tree.items():
         found |= leaves(value, f"{where}.{key}" if where else str(key))
     return found
+
+
+def _at(tree: Any, key: str) -> Any:
+    """Return what a parameter tree has at a dotted key, None if nothing."""
+    for name in key.split("."):
+        tree = tree.get(name) if isinstance(tree, Mapping) else None
+    return tree
 
 
 def _locked(stage: str, entry: Mapping[str, Any]) -> Locked:

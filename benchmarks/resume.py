@@ -13,22 +13,17 @@ import contextlib
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
 import torch
 
-from benchmarks._phases import Clock, within
-from crosscam.data import images
+from benchmarks._phases import timed_phases
 from crosscam.files import write_bytes
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Network
 from crosscam.params import read_params
-from crosscam.train import inter as inter_rounds
-from crosscam.train import intra as intra_rounds
-from crosscam.train import resume, rounds
 from crosscam.train.devices import start_device
 from crosscam.train.optimise import Epoch, Phase
 from crosscam.train.progress import Clusters, Position, Progress
@@ -43,17 +38,19 @@ NUM_IMAGES = 12936
 MB = 1e6
 
 
-# Where a check is called from, or what has it, and its name there.
-CHECKS = (
-    (images, "check_memory"),
-    (images, "check_disk"),
-    (rounds, "check_memory"),
-    (resume, "check_disk"),
-    (rounds, "loss_signs"),
-    (intra_rounds, "camera_signs"),
-    (inter_rounds, "cluster_signs"),
-    (inter_rounds, "dead_cameras"),
-    (Phase, "_check_finite"),
+CHECKS = dict.fromkeys(
+    (
+        ("crosscam.data.images", "check_memory"),
+        ("crosscam.data.images", "check_disk"),
+        ("crosscam.train.rounds", "check_memory"),
+        ("crosscam.train.resume", "check_disk"),
+        ("crosscam.train.rounds", "loss_signs"),
+        ("crosscam.train.intra", "camera_signs"),
+        ("crosscam.train.inter", "cluster_signs"),
+        ("crosscam.train.inter", "dead_cameras"),
+        ("crosscam.train.optimise:Phase", "_check_finite"),
+    ),
+    "checks",
 )
 
 
@@ -107,7 +104,7 @@ def compare(name: str, repeats: int) -> None:
         unkept.append(seconds(lambda: train(name, kept=False)))
         Measured.sizes.clear()
         Measured.seconds.clear()
-        with timed_checks() as clock:
+        with timed_phases(CHECKS) as clock:
             kept.append(seconds(lambda: train(name, kept=True)))
         checks.append(clock.taken()["checks"])
     plain, with_state = statistics.median(unkept), statistics.median(kept)
@@ -120,19 +117,6 @@ def compare(name: str, repeats: int) -> None:
     checking = statistics.median(checks)
     share = 100 * checking / with_state
     print(f"{name}: checks {checking:.3f} s, {share:.2f} %")
-
-
-@contextmanager
-def timed_checks() -> Iterator[Clock]:
-    """Let a clock measure all checks that run meanwhile."""
-    clock, before = Clock(), [getattr(*check) for check in CHECKS]
-    for (place, name), function in zip(CHECKS, before, strict=True):
-        setattr(place, name, within(clock, "checks", function))
-    try:
-        yield clock
-    finally:
-        for (place, name), function in zip(CHECKS, before, strict=True):
-            setattr(place, name, function)
 
 
 def train(name: str, *, kept: bool) -> None:

@@ -62,9 +62,8 @@ def replacing(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
-            file.flush()
-            if synced:
-                os.fsync(file.fileno())
+            if synced:  # else it is written as it is closed
+                put_on_disk(file)
         umask = os.umask(0)
         os.umask(umask)
         Path(name).chmod(0o666 & ~umask)  # mkstemp gives 0600
@@ -74,6 +73,12 @@ def replacing(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
         if isinstance(error, OSError) and error.errno and error.filename is None:
             error.filename = str(path)
         raise
+
+
+def put_on_disk(file: IO[bytes]) -> None:
+    """Wait until the disk has all that was written so far, or has no room for it."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _remove_leftovers(path: Path) -> None:

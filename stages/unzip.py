@@ -8,7 +8,6 @@ Params  archive
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from crosscam.data.layout import recognise
 from crosscam.data.packing import packed_size, scan, write_images
 from crosscam.data.published import summary
 from crosscam.data.source import open_source
-from crosscam.files import csv_text, replacing, write_json
+from crosscam.files import csv_text, put_on_disk, replacing, write_json
 from crosscam.params import ParamsError, PathName, read_params
 from crosscam.program import as_program
 from crosscam.room import check_disk
@@ -52,8 +51,7 @@ def main() -> None:
         # Both whole before either takes its place: they belong together.
         with replacing(folder / "index.csv") as table:
             table.write(csv_text(index).encode())
-            table.flush()
-            os.fsync(table.fileno())
+            put_on_disk(table)
             with replacing(folder / "images.bin") as file:
                 write_images(archive, index, file)
         report = {"file": path.name, **summary(listing, index, archive.digests())}

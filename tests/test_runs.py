@@ -127,14 +127,20 @@ def test_what_cannot_be_removed_keeps_no_stage_from_running(
     assert message.startswith(f"{run}: is of no use any more, and stays: [Errno ")
 
 
-def test_of_a_workspace_that_is_gone_the_cache_has_the_result(run, tmp_path):
+def gone(run, repository):
+    """Let the run be of a temporary workspace that is gone; return its result's md5."""
     mark = json.loads((run / MARK).read_text())
-    gone = tmp_path / ".dvc/tmp/exps/gone/dvc.lock"
-    (run / MARK).write_text(json.dumps(mark | {"lock": str(gone)}))
+    lock = repository / ".dvc/tmp/exps/gone/dvc.lock"
+    (run / MARK).write_text(json.dumps(mark | {"lock": str(lock)}))
+    return mark["md5"]
+
+
+def test_of_a_workspace_that_is_gone_the_cache_has_the_result(run, tmp_path):
+    md5 = gone(run, tmp_path)
     Path("dvc.lock").write_text(LOCK)
     remove_noted(tmp_path)
     assert run.exists()
-    cached = tmp_path / ".dvc/cache/files/md5" / mark["md5"][:2] / mark["md5"][2:]
+    cached = tmp_path / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
     cached.parent.mkdir(parents=True)
     cached.write_bytes(NETWORK)
     remove_noted(tmp_path)
@@ -144,9 +150,7 @@ def test_of_a_workspace_that_is_gone_the_cache_has_the_result(run, tmp_path):
 @pytest.mark.parametrize("name", ["config", "config.local"])
 def test_the_cache_may_be_elsewhere(run, tmp_path, name):
     """As `dvc cache dir --local` says: `dir` is relative to the file, or absolute."""
-    mark = json.loads((run / MARK).read_text())
-    gone = tmp_path / ".dvc/tmp/exps/gone/dvc.lock"
-    (run / MARK).write_text(json.dumps(mark | {"lock": str(gone)}))
+    md5 = gone(run, tmp_path)
     place = {"config": "../shared", "config.local": str(tmp_path / "shared")}[name]
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text("[core]\n    remote = a%b\n")
@@ -154,7 +158,7 @@ def test_the_cache_may_be_elsewhere(run, tmp_path, name):
         file.write(f"[cache]\n    dir = {place}\n    type = copy\n")
     remove_noted(tmp_path)
     assert run.exists()
-    cached = tmp_path / "shared/files/md5" / mark["md5"][:2] / mark["md5"][2:]
+    cached = tmp_path / "shared/files/md5" / md5[:2] / md5[2:]
     cached.parent.mkdir(parents=True)
     cached.write_bytes(NETWORK)
     remove_noted(tmp_path)

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crosscam.data import augment as under_test
 from crosscam.data.augment import GREY, AugmentParams, augment, normalise
 
 seeds = st.integers(0, 2**63 - 1)
@@ -216,6 +217,41 @@ def test_draws_do_not_depend_on_the_device():
     abstract = augment(images.to("meta"), EVERYTHING, MEAN, STD, elsewhere)
     assert abstract.device.type == "meta"
     assert torch.equal(here.get_state(), elsewhere.get_state())
+
+
+def by_tensor_operations(images, move, box, pad, table):
+    """Do as a GPU does, step by step."""
+    levels = under_test._flip_and_crop(images, move, pad).float()
+    plain = table is under_test.LEVELS
+    values = levels if plain else normalise(levels, MEAN, STD)
+    return under_test._erase(values, box)
+
+
+@given(
+    seed=seeds,
+    size=st.tuples(st.integers(2, 9), st.integers(2, 9)),
+    pad=st.integers(0, 10),
+    colour=st.sampled_from([0.0, 0.3]),
+)
+def test_one_pass_gives_the_bits_of_the_steps(seed, size, pad, colour):
+    images = random_images(seed % 1000, 5, *size)
+    params = replace(EVERYTHING, pad=pad, colour=colour, tint=colour)
+    with pytest.MonkeyPatch.context() as patch:
+        result = augmented(images, params, seed, MEAN, STD)
+        patch.setattr(under_test, "_in_one_pass", by_tensor_operations)
+        expected = augmented(images, params, seed, MEAN, STD)
+    assert result.numpy().tobytes() == expected.numpy().tobytes()
+    # As convolutions take them; and sums over positions go by the order in memory.
+    assert result.stride() == expected.stride()
+    assert result.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_images_without_an_order_of_their_own_in_memory():
+    images = random_images(height=5)
+    turned = images.permute(0, 1, 3, 2)
+    assert not turned.is_contiguous()
+    expected = augmented(turned.contiguous(), EVERYTHING)
+    assert torch.equal(augmented(turned, EVERYTHING), expected)
 
 
 def test_images_are_varied_each_for_itself():

@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.hot import table
 from benchmarks.hot.figure import draw
-from benchmarks.hot.machine import QUIET, machine
+from benchmarks.hot.machine import QUIET, has, machine
 from benchmarks.hot.measure import ROOT, Bench, measure
 from benchmarks.hot.path import QUICK, Case
 from benchmarks.hot.path import Path as HotPath
@@ -83,6 +83,11 @@ def measured(names: Sequence[str], bench: Bench, *, quick: bool) -> Results:
         cases = {}
         for case in cases_of(path, quick=quick):
             print(f"{name}: {case.label}", file=sys.stderr, flush=True)
+            if case.flag and not has(case.flag):
+                print(
+                    f"   left out: this processor has no {case.flag}", file=sys.stderr
+                )
+                continue
             cases[case.label] = measure(module_of(name), path, case, bench)
             for row in table.rows_of(path, (case,), cases):
                 print("  ", *table.cells(row), sep=" | ", file=sys.stderr, flush=True)

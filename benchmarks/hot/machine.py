@@ -44,11 +44,21 @@ def machine(threads: int) -> dict[str, Any]:
 
 def processor() -> str:
     """Return the model of the processor."""
+    return told("model name") or platform.processor() or platform.machine()
+
+
+def has(flag: str) -> bool:
+    """Return whether Linux says that the processor has instructions of this name."""
+    return flag in told("flags").split()
+
+
+def told(name: str) -> str:
+    """Return what Linux says of the first processor under a name, or nothing."""
     with suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        named = next(line for line in lines if line.startswith("model name"))
+        named = next(line for line in lines if line.startswith(name))
         return named.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return ""
 
 
 def memory_gb() -> float:

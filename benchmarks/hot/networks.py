@@ -9,7 +9,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from benchmarks.hot.path import Agreement, Arrays
+from benchmarks.hot.path import Agreement, Arrays, Case, Goal
 from crosscam.model.network import Architecture, Network
 
 SIZE = (256, 128)
@@ -19,6 +19,24 @@ NAMES = {
     "convnext_atto": "ConvNeXt-Atto",
     "mobilenetv2_100": "MobileNetV2",
 }
+# Those that bf16 is asked for, where the processor has instructions for it.
+IN_BF16 = ("resnet50", "convnext_tiny", "convnext_atto")
+PLAIN = "timm, a plain loop in float32"
+PRECISE = tuple(f"{label}, float32" for label in NAMES.values())
+ROUGH = tuple(f"{NAMES[name]}, bf16" for name in IN_BF16)
+
+
+def cases_of_networks(num: int, goal: Goal) -> tuple[Case, ...]:
+    """Return each network in float32 and, with a goal, in bf16, on so many images."""
+    precise = zip(PRECISE, NAMES, strict=True)
+    rough = zip(ROUGH, IN_BF16, strict=True)
+    return (
+        *(Case(label, (name, num, "fp32")) for label, name in precise),
+        *(
+            Case(label, (name, num, "bf16"), {"timm_bf16": goal}, "avx512_bf16")
+            for label, name in rough
+        ),
+    )
 
 
 def noise(num: int, size: tuple[int, int] = SIZE) -> Arrays:

@@ -55,11 +55,14 @@ class Case:
         For the functions of the path.
     goals
         By the name of the peer; ``""`` is for ours alone.
+    flag
+        Of the processor, as Linux names it, without which the case means nothing.
     """
 
     label: str
     values: tuple[Any, ...]
     goals: Mapping[str, Goal] = field(default_factory=dict)
+    flag: str = ""
 
 
 def whole(*_: Any) -> float:

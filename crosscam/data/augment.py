@@ -10,10 +10,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from torch import Generator, Tensor
 
+from crosscam.data.moved import moved_levels
 from crosscam.data.sending import sent
 from crosscam.params import Fraction, Within
 from crosscam.shares import images_of_batch, part
 
+LEVELS = torch.arange(256.0).expand(1, 3, 1, -1)  # of uint8, as images would have them
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma, as in torchvision
 
 
@@ -127,9 +129,17 @@ def augment(
     ends = np.cumsum([len(draws) for draws in drawn])[:-1].tolist()
     own = torch.cat(drawn)[:, part(num)]
     draws = _Draws(*sent(own, images.device).tensor_split(ends))
-    moved = _flip_and_crop(images, draws.move, params.pad).float()
-    coloured = _colour(moved, draws)
-    return _erase(normalise(coloured, mean, std), draws.box)
+    coloured = len(draws.colour) + len(draws.tint) > 0
+    on_cpu = images.device.type == "cpu"
+    if on_cpu and not coloured:
+        table = normalise(LEVELS, mean, std)
+        return _in_one_pass(images, draws.move, draws.box, params.pad, table)
+    if on_cpu:
+        nowhere = torch.zeros_like(draws.box)
+        moved = _in_one_pass(images, draws.move, nowhere, params.pad, LEVELS)
+    else:
+        moved = _flip_and_crop(images, draws.move, params.pad).float()
+    return _erase(normalise(_colour(moved, draws), mean, std), draws.box)
 
 
 def _drawn(
@@ -162,6 +172,16 @@ def _drawn(
     return _Draws(torch.stack([flip, *offsets]), colour, tint, box)
 
 
+def _in_one_pass(
+    images: Tensor, move: Tensor, box: Tensor, pad: int, table: Tensor
+) -> Tensor:
+    """Flip, crop, look up levels and erase: to the bit what the steps would give."""
+    values = table.reshape(3, -1).numpy()
+    where = move.long().numpy(), box.long().numpy()
+    result = torch.from_numpy(moved_levels(images.numpy(), *where, pad, values))
+    return result.permute(0, 3, 1, 2)
+
+
 def _flip_and_crop(images: Tensor, move: Tensor, pad: int) -> Tensor:
     num, _, height, width = images.shape
     device = images.device
@@ -192,6 +212,7 @@ def _colour(images: Tensor, draws: _Draws) -> Tensor:
 
 
 def _erase(images: Tensor, box: Tensor) -> Tensor:
+    """Set rectangles of the images to 0, in place: a copy would be channels first."""
     height, width = images.shape[2:]
     device = images.device
     top, bottom, left, right = box[:, :, None]
@@ -200,4 +221,4 @@ def _erase(images: Tensor, box: Tensor) -> Tensor:
     columns = torch.arange(width, device=device)
     in_columns = (columns >= left) & (columns < right)
     erased = in_rows[:, :, None] & in_columns[:, None, :]
-    return images.masked_fill(erased[:, None], 0.0)
+    return images.masked_fill_(erased[:, None], 0.0)

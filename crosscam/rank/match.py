@@ -7,6 +7,7 @@ Counts within one camera come for free and give the camera pair table.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ from crosscam.rank.kernels import GRID, Images, count_wrong
 from crosscam.rank.pairs import Pairs, nearest_first, true_pairs
 
 Integers = NDArray[np.integer[Any]]
+Features = NDArray[np.float32]
+# From rows of the query, and where to write their products with the gallery, negated.
+Product = Callable[[slice, Features], None]
 
 
 class Matches(NamedTuple):
@@ -42,7 +46,12 @@ class Matches(NamedTuple):
     wrong_in_camera: NDArray[np.int64]
 
 
-def match_features(query: FeatureSet, gallery: FeatureSet, chunk_size: int) -> Matches:
+def match_features(
+    query: FeatureSet,
+    gallery: FeatureSet,
+    chunk_size: int,
+    product: Product | None = None,
+) -> Matches:
     """Match queries to the gallery by the cosine distance of their features.
 
     The same as `match_distmat` of `cosine_distances`, most of which are never computed:
@@ -61,6 +70,8 @@ def match_features(query: FeatureSet, gallery: FeatureSet, chunk_size: int) -> M
     chunk_size
         Queries whose float32 products are held at once. It changes memory, not the
         result.
+    product
+        What multiplies in float32, in any order of summation; None: numpy.
 
     Returns
     -------
@@ -90,11 +101,20 @@ def match_features(query: FeatureSet, gallery: FeatureSet, chunk_size: int) -> M
     order, targets = nearest_first(pairs, distances, bounds - error, bounds + error)
     counts = np.empty((2, len(order)), np.int64)
     held = np.empty((min(chunk_size, len(features)), columns.shape[1]), np.float32)
+    multiply = product or _numpy(features, columns)
     for start in range(0, len(features), chunk_size):
-        negated = -features[start : start + chunk_size]
-        products = np.matmul(negated, columns, out=held[: len(negated)])
+        rows = slice(start, min(start + chunk_size, len(features)))
+        products = held[: rows.stop - start]
+        multiply(rows, products)
         count_wrong(products, start, *pairs[:3], targets, counts)
     return _matches(pairs, order, counts, gallery.camids)
+
+
+def _numpy(features: Features, columns: Features) -> Product:
+    def multiply(rows: slice, negated: Features) -> None:
+        np.matmul(-features[rows], columns, out=negated)
+
+    return multiply
 
 
 def match_distmat(

@@ -1,4 +1,8 @@
-"""Features in the styles of all cameras: what comes before them computed once."""
+"""Features in the styles of all cameras: what comes before them computed once.
+
+Ours in passes as the recipes have them: 64 images in some style, each with its mirror
+image; a pass per camera has 16 images and their mirror images.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,8 @@ from crosscam.train.features import styled_features
 from crosscam.train.measure import measure_styles
 from crosscam.train.rounds import TrainingSet
 
+BATCH = 64
+
 
 def inputs(_: str, num_cameras: int, num: int) -> Arrays:
     """Return images and their cameras."""
@@ -26,17 +32,16 @@ def styled(arrays: Arrays, name: str, num_cameras: int) -> tuple[Network, Traini
     """Return a network that has measured the cameras' styles on the images."""
     images = TrainingSet(torch.from_numpy(arrays["pixels"]), arrays["camids"])
     network = network_of(name, tuple(range(num_cameras)))
-    measure_styles(network, images, batch_size=64)
+    measure_styles(network, images, BATCH)
     return network, images
 
 
-def ours(arrays: Arrays, name: str, num_cameras: int, num: int) -> Callable[[], Arrays]:
+def ours(arrays: Arrays, name: str, num_cameras: int, _: int) -> Callable[[], Arrays]:
     """Start ours."""
     network, (pixels, camids) = styled(arrays, name, num_cameras)
-    size = num * num_cameras
 
     def run() -> Arrays:
-        raw = styled_features(network, pixels, camids, size, {}).raw
+        raw = styled_features(network, pixels, camids, BATCH, {}).raw
         return {"raw": raw.numpy()}
 
     return run
@@ -66,13 +71,13 @@ def passes(arrays: Arrays, name: str, num_cameras: int, _: int) -> Callable[[], 
 
 
 PATH = Path(
-    title="features in all cameras' styles, 8 images",
+    title="features in all cameras' styles, 16 images",
     inputs=inputs,
     ours=Implementation("crosscam", ours),
     peers={"passes": Implementation("a pass per camera", passes, tolerance=1e-4)},
     agreement=near,
     cases=tuple(
-        Case(f"{label}, {num_cameras} cameras", (name, num_cameras, 8))
+        Case(f"{label}, {num_cameras} cameras", (name, num_cameras, 16))
         for name, label in NAMES.items()
         for num_cameras in (6, 15)
     ),

@@ -9,7 +9,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 
 from benchmarks.hot.networks import (
-    NAMES,
+    PLAIN,
+    PRECISE,
+    ROUGH,
+    cases_of_networks,
     near,
     network_of,
     noise,
@@ -17,18 +20,20 @@ from benchmarks.hot.networks import (
     parameters,
     plain_network,
 )
-from benchmarks.hot.path import Arrays, Case, Implementation, Path
+from benchmarks.hot.path import Arrays, Goal, Implementation, Path
 from crosscam.data.augment import normalise
 from crosscam.model.heads import Head, HeadParams
+from crosscam.model.network import Precision
 from crosscam.train.optimise import OptimParams, Phase
 
 BATCH = 16
 CLASSES = 800
 LR = 0.01
+Run = Callable[[], Arrays]
 OPTIM = OptimParams("sgd", 0.9, 0.0005, 1.0, "constant")
 
 
-def inputs(_: str, num: int) -> Arrays:
+def inputs(_: str, num: int, __: str) -> Arrays:
     """Return images and their classes."""
     return {**noise(num), "labels": np.arange(num) % CLASSES}
 
@@ -44,9 +49,10 @@ def batches_of(num: int) -> list[np.ndarray]:
     return [np.arange(start, start + BATCH) for start in range(0, num, BATCH)]
 
 
-def ours(arrays: Arrays, name: str, num: int) -> Callable[[], Arrays]:
+def ours(arrays: Arrays, name: str, num: int, precision: Precision) -> Run:
     """Start ours."""
     network = network_of(name).train()
+    network.precision = precision
     head = head_of(network.feature_size)
     pixels, labels = (torch.from_numpy(arrays[n]) for n in ("pixels", "labels"))
     phase = Phase(network, [head], OPTIM, lr=LR, num_epochs=1)
@@ -62,7 +68,7 @@ def ours(arrays: Arrays, name: str, num: int) -> Callable[[], Arrays]:
     return run
 
 
-def plain(arrays: Arrays, name: str, num: int) -> Callable[[], Arrays]:
+def plain(arrays: Arrays, name: str, num: int, _: str) -> Run:
     """Start a loop over timm's model as it comes, float32, channels first."""
     model = plain_network(name).train()
     head = head_of(model.num_features)
@@ -87,12 +93,15 @@ def plain(arrays: Arrays, name: str, num: int) -> Callable[[], Arrays]:
 
 
 PATH = Path(
-    title="training steps, float32, 256 × 128, 2 × 16 images",
+    title="training steps, 256 × 128, 2 × 16 images",
     inputs=inputs,
     ours=Implementation("crosscam", ours),
-    peers={"timm": Implementation("timm, a plain loop", plain, tolerance=1e-3)},
+    peers={
+        "timm": Implementation(PLAIN, plain, tolerance=1e-3, cases=PRECISE),
+        "timm_bf16": Implementation(PLAIN, plain, tolerance=0.05, cases=ROUGH),
+    },
     agreement=near,
-    cases=tuple(Case(label, (name, 2 * BATCH)) for name, label in NAMES.items()),
-    quick=("mobilenetv2_100", BATCH),
-    warm=lambda name, _: (name, BATCH),
+    cases=cases_of_networks(2 * BATCH, Goal(wall=1)),
+    quick=("mobilenetv2_100", BATCH, "fp32"),
+    warm=lambda name, _, precision: (name, BATCH, precision),
 )

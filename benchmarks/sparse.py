@@ -1,7 +1,8 @@
 """Clusters by density of up to 500,000 images: time and memory of each step.
 
 Run ``python -m benchmarks.sparse [--sizes 31250 125000 500000]``: synthetic features,
-each size in a process of its own. Writes results/sparse.json here and docs/sparse.png.
+each size in a process of its own. Writes results/sparse.json here, docs/sparse.png and
+the table in docs/performance.md.
 All steps are exact, so that the nearest neighbours take N² / 2 products of 256 numbers:
 seconds for 31,250 images, 10 to 20 minutes for 500,000 on two cores. The last take
 some 5 GB. Needs Linux, which tells the peak of a process's memory since a moment.
@@ -12,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -27,17 +27,26 @@ from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from benchmarks.hot.machine import processor
 from crosscam.cluster.density import density_labels
 from crosscam.cluster.neighbours import nearest_neighbours
 from crosscam.cluster.quality import global_quality
 from crosscam.cluster.sparse_jaccard import sparse_jaccard_distances
 from crosscam.draw.curves import STYLES
 from crosscam.draw.style import FAINT, house_style, png
+from crosscam.experiment.tables import between_marks
 from crosscam.files import write_bytes, write_json
 from crosscam.kernel import set_threads
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS, PICTURE = ROOT / "benchmarks/results/sparse.json", ROOT / "docs/sparse.png"
+DOCUMENT = ROOT / "docs/performance.md"
+HEAD = """\
+| images | nearest neighbours, s | Jaccard distances, s | DBSCAN, s | all, s \
+| peak, GB | a matrix of all pairs, GB | distances an image | clusters / people | ARI \
+| outliers |
+|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+"""
 SIZES = [31_250, 125_000, 500_000]
 DIM, PER_PID, CAMERAS, RANK = 256, 20, 8, 32
 K1, K2, EPS, MIN_SAMPLES = 30, 6, 0.6, 4  # SpCL
@@ -69,9 +78,11 @@ def main() -> None:
         records.append(json.loads(done.stdout))
         print(line(records[-1]), flush=True)
     if not arguments.keep:
-        machine = {"machine": platform.machine(), "threads": arguments.threads}
-        write_json(RESULTS, {**machine, "sizes": records})
+        machine = {"cpu": processor(), "threads": arguments.threads}
+        results = {**machine, "sizes": records}
+        write_json(RESULTS, results)
         write_bytes(PICTURE, picture(records))
+        write_bytes(DOCUMENT, with_table(DOCUMENT.read_text("utf-8"), results).encode())
 
 
 def measured(num_images: int, threads: int) -> dict[str, Any]:
@@ -156,6 +167,28 @@ def line(record: dict[str, Any]) -> str:
         f"ARI {record['ari']:.3f}, "
         f"{record['outliers']:.1%} outliers"
     )
+
+
+def with_table(text: str, results: dict[str, Any]) -> str:
+    """Return the document with the table of these results."""
+    where = f"{results['cpu']}, {results['threads']} threads."
+    rows = "".join(map(row, results["sizes"]))
+    told = f"![Time and memory by the number of images]({PICTURE.name})\n"
+    return between_marks(text, "sparse", f"{told}\n{HEAD}{rows}\n{where}\n")
+
+
+def row(record: dict[str, Any]) -> str:
+    """Return a record as a row of the table."""
+    seconds = (f"{record[f'{name}_seconds']:,.1f}" for name in STEPS)
+    found = f"{record['clusters']:,} / {record['pids']:,}"
+    dense = 4 * record["images"] ** 2 / 1e9
+    cells = (
+        *(f"{record['images']:,}", *seconds),
+        *(f"{record['all_gb']:.2f}", f"{dense:,.0f}"),
+        *(f"{record['distances_per_image']:.0f}", found),
+        *(f"{record['ari']:.3f}", f"{record['outliers']:.1%}"),
+    )
+    return f"| {' | '.join(cells)} |\n"
 
 
 def picture(records: Sequence[dict[str, Any]]) -> bytes:

@@ -1,17 +1,28 @@
 from __future__ import annotations
 
+import json
 import sys
 
 import numpy as np
 import pytest
 
-from benchmarks.sparse import STEPS, clustered, line, picture, synthetic
+from benchmarks.sparse import (
+    DOCUMENT,
+    RESULTS,
+    STEPS,
+    clustered,
+    line,
+    picture,
+    row,
+    synthetic,
+    with_table,
+)
 
 
 def record(num_images):
     quality = {"ari": 0.98, "outliers": 0.01, "clusters": 9, "pids": 10}
     costs = {f"{name}_{unit}": 0.5 for name in STEPS for unit in ("seconds", "gb")}
-    return {"images": num_images, **costs, **quality}
+    return {"images": num_images, **costs, **quality, "distances_per_image": 40.2}
 
 
 def test_people_alike_and_cameras_apart():
@@ -37,3 +48,14 @@ def test_what_is_told():
     assert told.startswith("31,250 images: nearest neighbours 0.50 s, 0.50 GB; Jaccard")
     assert told.endswith("9 clusters of 10 people, ARI 0.980, 1.0% outliers")
     assert picture([record(1000), record(4000)]).startswith(b"\x89PNG")
+
+
+def test_a_row_of_the_table():
+    cells = row(record(500_000)).strip("|\n ").split(" | ")
+    expected = "500,000, 0.5, 0.5, 0.5, 0.5, 0.50, 1,000, 40, 9 / 10, 0.980, 1.0%"
+    assert cells == expected.split(", ")
+
+
+def test_the_document_holds_the_table_of_the_committed_results():
+    text = DOCUMENT.read_text("utf-8")
+    assert with_table(text, json.loads(RESULTS.read_text())) == text

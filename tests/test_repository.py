@@ -294,7 +294,7 @@ def test_the_only_pictures_in_git_are_of_the_synthetic_dataset() -> None:
         if not path.startswith(".dvc-store/") and data.startswith(starts):
             found.add(path)
         assert b"data:image/" + b"jpeg" not in data, path
-    names = ("compare", "hot_paths", "phone", "plots", "report", "synthetic")
+    names = ("compare", "hot_paths", "phone", "plots", "report", "sparse", "synthetic")
     assert found == {f"docs/{name}.png" for name in names}
 
 

@@ -17,7 +17,7 @@ def moved_levels(
 ) -> Values:
     """Return images flipped and cropped, levels as a table has them, 0 in the boxes.
 
-    A pixel is read once and written once; as tensor operations the same took seven
+    A pixel is read once and written once; as tensor operations the same took four
     times as long (256 × 128 pixels), most of it for picking pixels by their indices.
 
     Parameters
@@ -57,15 +57,22 @@ def _fill(
     num, height, width, _ = result.shape
     for i in prange(num):
         flip, down, right = move[0, i], move[1, i] - pad, move[2, i] - pad
+        step, first = (-1, width - 1 + right) if flip else (1, right)
+        # Columns of the crop that show some of the image: no pixel has to ask.
+        low = min(width, max(0, right if flip else -right))
+        high = max(low, min(width, width + right if flip else width - right))
         for y in range(height):
-            row, erased = y + down, box[0, i] <= y < box[1, i]
-            for x in range(width):
-                column = (width - 1 - x if flip else x) + right
-                if erased and box[2, i] <= x < box[3, i]:
-                    result[i, y, x] = 0
-                elif 0 <= row < height and 0 <= column < width:
-                    for c in range(3):
-                        result[i, y, x, c] = table[c, images[i, c, row, column]]
-                else:
-                    for c in range(3):
-                        result[i, y, x, c] = table[c, 0]
+            row = y + down
+            start, end = (low, high) if 0 <= row < height else (width, width)
+            for x in range(start):
+                for c in range(3):
+                    result[i, y, x, c] = table[c, 0]
+            for x in range(start, end):
+                column = first + step * x
+                for c in range(3):
+                    result[i, y, x, c] = table[c, images[i, c, row, column]]
+            for x in range(end, width):
+                for c in range(3):
+                    result[i, y, x, c] = table[c, 0]
+            if box[0, i] <= y < box[1, i]:
+                result[i, y, box[2, i] : box[3, i]] = 0

@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from torch import Tensor, nn
 
 from crosscam.model.aibn import replace_norms
+from crosscam.model.narrow import spare_narrow
 from crosscam.model.stages import norms_between, stage_ends, stage_info
 from crosscam.model.surgery import pool, unstride
 from crosscam.model.tnorm import CameraStyles
@@ -249,6 +250,7 @@ def _backbone(architecture: Architecture) -> Any:
             )
         replace_norms(model, blocks, architecture.aibn_mix)
     trim(model)
+    spare_narrow(model)
     return model
 
 

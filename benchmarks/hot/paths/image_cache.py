@@ -64,7 +64,7 @@ def decoded(arrays: Arrays) -> Tensor:
 def passed(pixels: Tensor, params: AugmentParams) -> Tensor:
     """Return all images augmented, a batch at a time."""
     draws = torch.Generator().manual_seed(0)
-    result = torch.empty(pixels.shape)
+    result = torch.empty(pixels.shape, memory_format=torch.channels_last)
     for start in range(0, len(pixels), BATCH):
         rows = slice(start, start + BATCH)
         result[rows] = augment(pixels[rows], params, MEAN, STD, draws)
@@ -77,7 +77,7 @@ def ours(arrays: Arrays, _: int, start: str) -> Callable[[], Arrays]:
 
     def run() -> Arrays:
         pixels = decoded(arrays) if kept is None else kept
-        return {"matrix": passed(pixels, IICS).view(len(pixels), -1).numpy()}
+        return {"matrix": passed(pixels, IICS).numpy()}
 
     return run
 
@@ -112,7 +112,7 @@ def load(file: bytes) -> Image.Image:
 def ours_unerased(arrays: Arrays, *_: object) -> Callable[[], Arrays]:
     """Start ours without erasing, which the programs fill with different values."""
     pixels, params = decoded(arrays), replace(IICS, erase=0.0)
-    return lambda: {"matrix": passed(pixels, params).view(len(pixels), -1).numpy()}
+    return lambda: {"matrix": passed(pixels, params).numpy()}
 
 
 def same_draws(arrays: Arrays, *_: object) -> Callable[[], Arrays]:

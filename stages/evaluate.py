@@ -44,7 +44,7 @@ def main() -> None:
     arrays = read_npz(features, kinds)
     query = feature_set(arrays["query"], tables["query"])
     gallery = feature_set(arrays["gallery"], tables["gallery"])
-    result = evaluate(query, gallery, p)  # on all processors: no digit depends on it
+    result = evaluate(query, gallery, p)  # on all there is: no digit depends on it
     truth = training_truth(tables["train"], tables["truth"])
     files = Path("data/pseudo/intra.npz"), Path("data/pseudo/inter.npz")
     intra, inter = (read_npz(file, ["labels"]) for file in files)

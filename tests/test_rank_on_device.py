@@ -59,8 +59,8 @@ def test_products_are_negated_and_of_these_rows():
     assert found.tolist() == [[-np.float32(0.6), np.float32(0.8)], [0, 1]]
 
 
-# 15 queries, 65 gallery images of 768 values; 4 or 15 queries' products twice.
-NEEDED = {4: 4 * (80 * 768 + 2 * 4 * 65), 99: 4 * (80 * 768 + 2 * 15 * 65)}
+# 15 queries, 65 gallery images of 768 values; products of 4 or 15 queries.
+NEEDED = {4: 2 * 4 * (80 * 768 + 4 * 65), 99: 2 * 4 * (80 * 768 + 15 * 65)}
 
 
 @pytest.mark.parametrize(("chunk_size", "needed"), NEEDED.items())

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 Arrays = Mapping[str, NDArray[Any]]
+Run = Callable[[], Arrays]
 # From inputs and a case's values to what is timed: reading and building come before.
-Start = Callable[..., Callable[[], Arrays]]
+Start = Callable[..., Run]
 
 
 class Agreement(NamedTuple):

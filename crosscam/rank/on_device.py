@@ -19,19 +19,20 @@ def gpu_product(query: Features, gallery: Features, chunk_size: int) -> Product 
     query, gallery
         (num_query, dim) and (num_gallery, dim): all of them lie there.
     chunk_size
-        Queries whose products are held there at once, twice while their sign turns.
+        Queries whose products are held there at once.
 
     Returns
     -------
     callable or None
-        None where there is no GPU, or no room on it at the moment. What is free may
-        decide here, as no digit of the ranking depends on who multiplies.
+        None where there is no GPU, or all this would take more than half of what is
+        free there at the moment. That may decide here, as no digit of the ranking
+        depends on who multiplies.
     """
     if not torch.cuda.is_available():
         return None
     products = min(chunk_size, len(query)) * len(gallery)
     free, _ = torch.cuda.mem_get_info()
-    if 4 * (query.size + gallery.size + 2 * products) > free:
+    if 2 * 4 * (query.size + gallery.size + products) > free:
         return None
     # TF32 keeps 10 of 23 bits of each factor: the bound on the error is of float32.
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -53,8 +54,10 @@ def product(query: Features, gallery: Features, device: torch.device) -> Product
         for features in (query, gallery)
     )
 
+    own = -own
+
     @torch.inference_mode()
     def multiply(rows: slice, negated: Features) -> None:
-        torch.from_numpy(negated).copy_((own[rows] @ others.T).neg_())
+        torch.from_numpy(negated).copy_(own[rows] @ others.T)
 
     return multiply

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from benchmarks.hot.networks import (
@@ -17,12 +15,11 @@ from benchmarks.hot.networks import (
     normalised,
     plain_network,
 )
-from benchmarks.hot.path import Arrays, Goal, Implementation, Path
+from benchmarks.hot.path import Arrays, Goal, Implementation, Path, Run
 from crosscam.model.network import Precision
 from crosscam.train.features import raw_features
 
 BATCH = 16
-Run = Callable[[], Arrays]
 
 
 def inputs(_: str, num: int, __: str) -> Arrays:

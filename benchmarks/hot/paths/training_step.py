@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
@@ -20,7 +18,7 @@ from benchmarks.hot.networks import (
     parameters,
     plain_network,
 )
-from benchmarks.hot.path import Arrays, Goal, Implementation, Path
+from benchmarks.hot.path import Arrays, Goal, Implementation, Path, Run
 from crosscam.data.augment import normalise
 from crosscam.model.heads import Head, HeadParams
 from crosscam.model.network import Precision
@@ -29,7 +27,6 @@ from crosscam.train.optimise import OptimParams, Phase
 BATCH = 16
 CLASSES = 800
 LR = 0.01
-Run = Callable[[], Arrays]
 OPTIM = OptimParams("sgd", 0.9, 0.0005, 1.0, "constant")
 
 

@@ -125,7 +125,7 @@ ATEN = {"ATEN_CPU_CAPABILITY": "default"}
 ONEDNN = {"ONEDNN_MAX_CPU_ISA": "SSE41"}
 MKL = {"MKL_CBWR": "COMPATIBLE"}
 OPENBLAS = {"OPENBLAS_CORETYPE": "Prescott"}
-NUMPY = {"NPY_DISABLE_CPU_FEATURES": "X86_V3"}
+NUMPY = {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"}
 PIECES, CPU = "size of pieces", "type of CPU"
 # The same in all but the last digits of sums, and what comes of them.
 OTHER = {

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from crosscam.synthetic.portable import rounded
 from crosscam.synthetic.skeleton import Point, View
 
 Floats = NDArray[np.float32]
@@ -126,7 +127,8 @@ class Canvas:
             over * right - side * down, over * down + side * right, bulge, light
         )
         # the side of a tube drawn downwards is positive on the left of the picture
-        angle = (np.arcsin(np.clip(-side, -1, 1)) - turn + np.pi) % (2 * np.pi) - np.pi
+        angle = rounded(np.arcsin, np.clip(-side, -1, 1)) - turn
+        angle = (angle + np.pi) % (2 * np.pi) - np.pi
         length = surface.inside[hit] * np.float32(np.linalg.norm(tube.end - tube.start))
         colour = tube.cloth(angle.astype(np.float32), length)
         self.colour[window][hit] = colour * shade[:, None]

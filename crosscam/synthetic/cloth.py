@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from crosscam.synthetic.canvas import Cloth, Floats
 from crosscam.synthetic.people import Colour
+from crosscam.synthetic.portable import rounded
 
 Mask = Callable[[Floats, Floats], NDArray[np.bool_]]
 
@@ -32,7 +33,9 @@ PATTERNS: dict[str, Mask] = {
         (np.abs(np.abs(angle) - np.pi * (np.abs(angle) > 2)) < 0.75)
         & (np.abs(length - 0.24) < 0.1)
     ),
-    "sash": lambda angle, length: np.abs(length - 0.26 - 0.2 * np.sin(angle)) < 0.06,
+    "sash": lambda angle, length: (
+        np.abs(length - 0.26 - 0.2 * rounded(np.sin, angle)) < 0.06
+    ),
     "side": lambda angle, _: np.abs(np.abs(angle) - np.pi / 2) < 0.5,
     "hem": lambda _, length: length > 0.3,
 }
@@ -41,7 +44,7 @@ STRAPS: dict[str, Mask] = {
         (np.abs(np.abs(angle) - 0.75) < 0.2) & (length < 0.38)
     ),
     "shoulder": lambda angle, length: (
-        np.abs(length - 0.27 - 0.25 * np.sin(angle)) < 0.028
+        np.abs(length - 0.27 - 0.25 * rounded(np.sin, angle)) < 0.028
     ),
 }
 

@@ -14,6 +14,7 @@ from crosscam.synthetic.figure import walking_figure
 from crosscam.synthetic.passage import NUM_STRANGERS, Moment, draw_moment
 from crosscam.synthetic.people import Person, draw_people
 from crosscam.synthetic.plan import JUNK_PID, Shot, World
+from crosscam.synthetic.portable import rounded
 from crosscam.synthetic.scenes import FLOOR, HEIGHT, WIDTH, panorama
 from crosscam.synthetic.sensor import IMAGE_SIZE, expose
 from crosscam.synthetic.skeleton import View
@@ -112,7 +113,7 @@ def _cast_shadow(canvas: Canvas) -> None:
     height, width, _ = canvas.colour.shape
     y = (np.arange(height, dtype=np.float32)[:, None] - row) / (0.12 * canvas.scale)
     x = (np.arange(width, dtype=np.float32) - column) / (0.3 * canvas.scale)
-    canvas.colour *= 1 - 0.5 * np.exp(-(x**2) - y**2)[:, :, None]
+    canvas.colour *= 1 - 0.5 * rounded(np.exp, -(x**2) - y**2)[:, :, None]
 
 
 def _at(right: float, near: float, pitch: float) -> tuple[float, float, float]:

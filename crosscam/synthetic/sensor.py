@@ -9,6 +9,7 @@ from PIL import Image
 
 from crosscam.synthetic.cameras import Camera
 from crosscam.synthetic.canvas import Floats
+from crosscam.synthetic.portable import rounded
 
 IMAGE_SIZE = (128, 64)  # height, width in pixels, as in Market-1501
 LUMA = np.array((0.3, 0.59, 0.11), dtype=np.float32)
@@ -58,10 +59,13 @@ def develop(pixels: Floats, camera: Camera, tint: tuple[float, float, float]) ->
     """
     gains = np.array(camera.gains, dtype=np.float32) * np.array(tint, dtype=np.float32)
     balanced = pixels * gains
-    grey = (balanced @ LUMA)[..., None]
-    toned = np.clip(grey + camera.saturation * (balanced - grey), 0, 1) ** camera.gamma
+    # Not balanced @ LUMA: how BLAS adds up depends on the CPU.
+    luma = balanced * LUMA
+    grey = luma[..., :1] + luma[..., 1:2] + luma[..., 2:]
+    saturated = np.clip(grey + camera.saturation * (balanced - grey), 0, 1)
+    toned = rounded(lambda levels: levels ** np.float32(camera.gamma), saturated)
     shown = MIDDLE + camera.contrast * (toned - MIDDLE)
-    hazy = shown * (1 - camera.haze) + HAZE * camera.haze
+    hazy: Floats = shown * (1 - camera.haze) + HAZE * camera.haze
     return np.clip(hazy, 0, 1).astype(np.float32)
 
 

@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -e -u -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: setup repro test lint bench recipe store requirements sheet clean help \
+.PHONY: setup repro test test-long lint bench recipe store requirements sheet clean help \
 	compare report score browser plots-page show seeds paired needs journey servers faults
 
 VENV ?= .venv
@@ -27,8 +27,12 @@ repro: $(VENV)/.runtime ## run the pipeline; only what changed runs again
 	@$(DVC) repro $(or $(ARGS),evaluate)
 
 # A file's tests share what they set up: a file stays with one worker.
-test: $(VENV)/.dev ## run the tests, two files at a time (ARGS="-k ranking" runs some of them)
-	@$(PY) -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder $(ARGS)
+PYTEST := $(PY) -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
+test: $(VENV)/.dev ## run the tests but the long ones, two files at a time (ARGS="-k ranking": some)
+	@$(PYTEST) -m "not long" $(ARGS)
+
+test-long: $(VENV)/.dev ## run the long tests: several processes, kills, clean-data, opposite settings
+	@$(PYTEST) -m long $(ARGS)
 
 lint: $(VENV)/.dev ## check style, types and spelling
 	@$(PY) -m ruff check .

@@ -35,11 +35,9 @@ _NPZ_ERRORS = (
     MemoryError,  # of a shape that the header claims
     OSError,
     RuntimeError,
-    SyntaxError,
     TypeError,
     ValueError,
     struct.error,
-    tokenize.TokenError,
 )
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip member can carry
 
@@ -234,9 +232,13 @@ def read_npz(path: Path, names: Collection[str] = ()) -> dict[str, NDArray[Any]]
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     if member.compress_type != zipfile.ZIP_STORED:
         raise ValueError(f"{member.filename!r} compressed")
-    with archive.open(member) as file:
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        return array
+    try:
+        with archive.open(member) as file:
+            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    except (SyntaxError, tokenize.TokenError) as error:
+        # Python's words for it differ between its versions.
+        raise ValueError(f"{member.filename!r} with a broken header") from error
+    return array
 
 
 def write_safetensors(

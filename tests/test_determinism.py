@@ -65,6 +65,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     return Lab(tmp_path_factory.mktemp("lab"), params)
 
 
+@pytest.mark.long
 @pytest.mark.pipeline
 def test_opposite_settings_give_the_same_bytes(lab: Lab) -> None:
     found = []

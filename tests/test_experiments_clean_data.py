@@ -192,6 +192,7 @@ def test_nothing_is_removed_without_a_yes(
     assert not (here.folder / OUTS[0]).exists()
 
 
+@pytest.mark.long
 def test_nothing_is_removed_while_dvc_works(here: Clone) -> None:
     work = {"write": {OUTS[0]: {"pid": os.getpid(), "cmd": "dvc repro"}}}
     write(here, ".dvc/tmp/rwlock", json.dumps(work).encode())
@@ -228,6 +229,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.long
 def test_nothing_is_removed_while_training_lives_on(here: Clone) -> None:
     lock = ".runs/intra-0123.lock"
     write(here, lock, b"")
@@ -240,6 +242,7 @@ def test_nothing_is_removed_while_training_lives_on(here: Clone) -> None:
     assert not (here.folder / OUTS[0]).exists()
 
 
+@pytest.mark.long
 def test_nothing_is_removed_while_another_stage_lives_on(here: Clone) -> None:
     stage = b"import time\nprint('ready', flush=True)\ntime.sleep(600)\n"
     write(here, "stages/unpack.py", stage)
@@ -251,6 +254,7 @@ def test_nothing_is_removed_while_another_stage_lives_on(here: Clone) -> None:
     assert (here.folder / OUTS[0]).exists()
 
 
+@pytest.mark.long
 def test_a_dataset_elsewhere_in_data_is_raw_too(
     here: Clone, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -270,6 +274,7 @@ def test_a_dataset_elsewhere_in_data_is_raw_too(
     assert [*holding(here.folder)] == []
 
 
+@pytest.mark.long
 def test_a_linked_raw_folder_stays(
     here: Clone, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -286,6 +291,7 @@ def test_a_linked_raw_folder_stays(
     assert [*holding(here.folder.parent)] == ["disk/mine.zip"]
 
 
+@pytest.mark.long
 def test_a_checkpoint_that_no_stage_makes_stays(
     here: Clone, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -308,6 +314,7 @@ def test_a_checkpoint_that_no_stage_makes_stays(
     assert there == own
 
 
+@pytest.mark.long
 def test_an_archive_in_a_folder_that_goes_is_told(here: Clone) -> None:
     write(here, "reports/mine.zip", photograph())
     here.set_param("data/synthetic/raw/synthetic.zip", "reports/mine.zip")
@@ -360,6 +367,7 @@ def test_what_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ]
 
 
+@pytest.mark.long
 def test_a_raw_archive_that_is_only_in_the_cache_stays(here: Clone) -> None:
     write(here, ZIP, photograph())
     here.dvc("config", "--local", "cache.type", "symlink")
@@ -387,6 +395,7 @@ def test_a_pointer_that_was_never_pulled_is_in_no_cache(tmp_path: Path) -> None:
     assert is_cached(pointer, tmp_path)
 
 
+@pytest.mark.long
 def test_what_is_out_of_reach_is_told(
     here: Clone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,6 +103,7 @@ def say(clone: Clone, *lines: str) -> None:
         log.writelines(f"{line}\n" for line in lines)
 
 
+@pytest.mark.long
 @pytest.mark.pipeline
 def test_nothing_is_lost_and_nothing_differs(pristine: Clone) -> None:
     reference = Repro(pristine.copy(pristine.top.with_name("whole")))

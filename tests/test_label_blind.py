@@ -139,6 +139,7 @@ def alone(
     return Alone(folder, opened)
 
 
+@pytest.mark.long
 @pytest.mark.pipeline
 def test_training_needs_no_file_that_holds_identities(
     original: Path, alone: Alone
@@ -150,6 +151,7 @@ def test_training_needs_no_file_that_holds_identities(
         assert (alone.folder / path).read_bytes() == (original / path).read_bytes()
 
 
+@pytest.mark.long
 @pytest.mark.pipeline
 @pytest.mark.parametrize("name", TRAINING)
 def test_training_opens_what_it_depends_on_and_nothing_else(

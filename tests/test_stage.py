@@ -100,6 +100,7 @@ def trained(folder: Path) -> np.ndarray:
     return read_npz(folder / LABELS, ["labels"])["labels"]
 
 
+@pytest.mark.long
 def test_a_run_whose_helper_is_killed_ends_and_is_taken_up_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -19,6 +19,9 @@ WEIGHTS = 2e-4  # 2e-5 was seen
 ADAMW = 2e-3  # 4e-4 was seen
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what came of all cases."""

@@ -116,6 +116,20 @@ def test_agrees_with_the_published_code_that_counts_the_image_itself(seed, num, 
     assert found == pytest.approx(np.array(expected), abs=1e-6)
 
 
+def test_few_that_are_near_come_in_order_too():
+    rng = np.random.default_rng(4)
+    centres = rng.standard_normal((20, 8))[rng.permutation(100) // 5]
+    features = unit_rows(centres + 0.1 * rng.standard_normal((100, 8)))
+    found = computed(features, 4, 2)
+    assert np.diff(found.indptr).max() < 100 / 16  # where they are sorted
+    assert found.has_canonical_format
+    ranks, _ = nearest_neighbours(features, 5)
+    expected = oracles.jaccard_distances_of_ranks(
+        features.tolist(), ranks.tolist(), 4, 2
+    )
+    assert dense(found) == pytest.approx(np.array(expected), abs=1e-6)
+
+
 @given(seed=seeds, num=st.integers(2, 60), k1=widths, k2=widths)
 def test_is_symmetric_in_order_and_below_one(seed, num, k1, k2):
     rng = np.random.default_rng(seed)

@@ -73,6 +73,7 @@ def test_a_function_that_has_moved_is_told(monkeypatch):
         pass
 
 
+@pytest.mark.long
 def test_a_small_run_on_a_cpu(capsys, tmp_path):
     system, out = "iids,synthetic,smoke", tmp_path / "out.json"
     asked = ["--systems", system, "--precisions", "fp32", "--out", str(out)]
@@ -112,6 +113,7 @@ def test_differing_bytes_by_hand():
     assert gpu_agreement.differing(one, one._replace(labels=b"1")) == 2
 
 
+@pytest.mark.long
 def test_the_phases_of_a_small_job(tmp_path, capsys):
     (tmp_path / "packed").mkdir()
     _, table = crowd(tmp_path / "packed/images.bin", 30, 3)

@@ -47,6 +47,7 @@ def same_state(one, other):
     return all(torch.equal(value, states[1][key]) for key, value in states[0].items())
 
 
+@pytest.mark.long
 def test_camera_styles_act_between_compiled_stages(compiled):
     """Each pass with its own style, on one compilation of what lies between."""
     network, plain = tiny_network(STYLED), tiny_network(STYLED)
@@ -69,6 +70,7 @@ def test_camera_styles_act_between_compiled_stages(compiled):
     assert numbers[0] == numbers[2] >= 4
 
 
+@pytest.mark.long
 def test_gradients_pass_through_compiled_stages(compiled):
     network, plain = tiny_network(MIXED), tiny_network(MIXED)
     compile_stages(network)

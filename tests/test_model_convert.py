@@ -150,6 +150,7 @@ def test_training_starts_from_a_converted_checkpoint(iids, iids_converted):
         assert_same(network.eval()(IMAGES), iids.model(IMAGES))
 
 
+@pytest.mark.long
 @torch.no_grad()
 def test_iics_after_its_intra_stage(tmp_path):
     """A head per camera, no styles, a bare state dict of DataParallel, in half."""
@@ -191,6 +192,7 @@ def test_a_backbone_alone_whose_cameras_are_not_in_order(tmp_path, light_iids):
 # ConvNeXt
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("aibn", "first"), [("none", 4), ("deep", 2), ("all", 0)])
 @torch.no_grad()
 def test_convnext_trained_for_reidentification(tmp_path, aibn, first):
@@ -210,6 +212,7 @@ def test_convnext_trained_for_reidentification(tmp_path, aibn, first):
     assert_same(network.eval()(IMAGES), original.model(IMAGES))
 
 
+@pytest.mark.long
 @torch.no_grad()
 def test_convnext_with_styles_after_its_intra_stage(tmp_path):
     """AIBN in stages 3 and 4, camera styles, a head per camera: all at once."""
@@ -232,6 +235,7 @@ def test_convnext_with_styles_after_its_intra_stage(tmp_path):
         torch.testing.assert_close(heads[camid].eval()(features), expected)
 
 
+@pytest.mark.long
 def test_facebooks_own_checkpoint(tmp_path):
     original = shaken(OriginalConvNeXt(4))
     state = original.state_dict()
@@ -257,6 +261,7 @@ def assert_starts_at(folder, found, backbone, original):
         assert_same(network(IMAGES), original.eval()(IMAGES))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("build", "backbone", "layer"),
     [

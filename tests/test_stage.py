@@ -130,6 +130,7 @@ def test_a_run_whose_helper_is_killed_ends_and_is_taken_up_alone(
     assert np.array_equal(labels, trained(workspace(tmp_path / "whole")))
 
 
+@pytest.mark.long
 def test_helpers_end_with_the_first_process(tmp_path: Path) -> None:
     """However it ends: here it has no chance to tell them."""
     with started("tests.waiting_stage", tmp_path) as stage:

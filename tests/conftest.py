@@ -14,6 +14,10 @@ from hypothesis import settings
 # differently, and the pipeline's own tests start children that must agree with this.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# What `make test` was told is not for the make that a test runs.
+for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "WORKERS"):
+    os.environ.pop(name, None)
+
 settings.register_profile(
     "default", max_examples=30, deadline=None, derandomize=True, database=None
 )

@@ -33,7 +33,7 @@ from crosscam.cluster.neighbours import nearest_neighbours
 from crosscam.cluster.quality import global_quality
 from crosscam.cluster.sparse_jaccard import sparse_jaccard_distances
 from crosscam.draw.curves import STYLES
-from crosscam.draw.style import FAINT, house_style, png
+from crosscam.draw.style import FAINT, house_style, png, with_palette
 from crosscam.experiment.tables import between_marks
 from crosscam.files import write_bytes, write_json
 from crosscam.kernel import set_threads
@@ -214,7 +214,7 @@ def picture(records: Sequence[dict[str, Any]]) -> bytes:
         right.set(title="Memory of the process at its peak", ylabel="GB")
         for axes in (left, right):
             dress(axes, sizes)
-        return png(figure)
+        return with_palette(png(figure))
 
 
 def dress(axes: Axes, sizes: Sequence[int]) -> None:

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from benchmarks.hot.table import Row, three
-from crosscam.draw.style import FAINT, house_style, png
+from crosscam.draw.style import FAINT, house_style, png, with_palette
 
 BAR, GOAL = "#16365c", "#e07b39"
 PITCH = 0.33  # inches from bar to bar
@@ -44,7 +44,7 @@ def draw(rows: Sequence[Row]) -> bytes:
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
         _legend(figure)
-        return png(figure)
+        return with_palette(png(figure))
 
 
 def _bar(axes: Axes, place: int, row: Row) -> None:

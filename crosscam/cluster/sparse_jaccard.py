@@ -116,9 +116,9 @@ def _rows(
         data[start:end], indices[start:end] = distances[filled], others[filled]
     data.resize(end, refcheck=False)
     indices.resize(end, refcheck=False)
-    starts = np.cumsum(lengths)
-    if end <= np.iinfo(np.int32).max:  # else scipy copies the indices into int64
-        starts = starts.astype(np.int32)
+    # Beside starts of 64 bits scipy would copy the indices into 64 bits, too.
+    index = np.int32 if end <= np.iinfo(np.int32).max else np.int64
+    starts = np.cumsum(lengths, dtype=index)
     return sparse.csr_array((data, indices, starts), shape=(num, num))
 
 

@@ -46,7 +46,9 @@ def png(figure: Figure, dpi: int = DPI) -> bytes:
 
 
 def with_palette(picture: bytes) -> bytes:
-    """Return a PNG of photographs with the 256 colours that suit it best.
+    """Return a PNG with the 256 colours that suit it best.
+
+    For photographs, and for what goes into git.
 
     A quarter to a third of the size; colours are off by a few levels, outlines by none.
     """

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
 
-
-def rounded(function: Callable[[NDArray[Any]], NDArray[Any]], values: Floats) -> Floats:
+def rounded(
+    function: Callable[[NDArray[Any]], NDArray[Any]], values: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Return a function of values, computed in float64 and rounded once.
 
     numpy computes powers, arcsines and the like of float32 by other polynomials where

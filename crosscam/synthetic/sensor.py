@@ -63,6 +63,7 @@ def develop(pixels: Floats, camera: Camera, tint: tuple[float, float, float]) ->
     luma = balanced * LUMA
     grey = luma[..., :1] + luma[..., 1:2] + luma[..., 2:]
     saturated = np.clip(grey + camera.saturation * (balanced - grey), 0, 1)
+    # The exponent as numpy rounds it beside float32: the published images have that.
     toned = rounded(lambda levels: levels ** np.float32(camera.gamma), saturated)
     shown = MIDDLE + camera.contrast * (toned - MIDDLE)
     hazy: Floats = shown * (1 - camera.haze) + HAZE * camera.haze
